@@ -1,0 +1,57 @@
+# `make` or `make help` lists what there is. `make check` is what CI runs.
+
+PYTHON ?= python3
+VENV := .venv/bin
+# The checks read the settings, and want nothing of the machine's.
+CHECKING := env SECRET_KEY=checking DEBUG=1 DATABASE_URL=sqlite://:memory:
+SCHEMA := tasks.api.schema:schema
+COMPILE := $(VENV)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
+	--no-emit-index-url --no-header --no-annotate
+
+.DEFAULT_GOAL := help
+.PHONY: help install run test check format lint types layers migrations schema lock bench clean
+
+help: ## Show this list.
+	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /\1|/' | awk -F'|' '{printf "  make %-12s %s\n", $$1, $$2}'
+
+run: ## Install what is needed and start everything; prints where to look. Ctrl-C stops it.
+	@$(PYTHON) install.py
+	@DEBUG="$${DEBUG-1}" exec $(VENV)/python manage.py up
+
+install: ## Install everything that tests and checks need, into .venv.
+	@$(PYTHON) install.py --dev
+
+test: install ## Run the tests, on their own PostgreSQL and Valkey. ARGS="-k cancel" narrows.
+	$(VENV)/python -m pytest $(ARGS)
+
+check: lint types layers migrations test ## Run all that CI runs.
+
+lint: install
+	$(VENV)/ruff format --check .
+	$(VENV)/ruff check .
+
+types: install
+	$(CHECKING) $(VENV)/mypy .
+
+layers: install
+	$(CHECKING) $(VENV)/lint-imports
+
+migrations: install
+	$(CHECKING) $(VENV)/python manage.py makemigrations --check --dry-run
+
+format: install ## Format the code and mend what can be mended.
+	$(VENV)/ruff format .
+	$(VENV)/ruff check --fix .
+
+schema: install ## Write schema.graphql anew from the code.
+	$(CHECKING) $(VENV)/python manage.py export_schema $(SCHEMA) --path schema.graphql
+
+lock: install ## Pin the packages of requirements*.in anew. ARGS=--upgrade takes the newest.
+	$(COMPILE) $(ARGS) requirements.in --output-file requirements.txt
+	$(COMPILE) $(ARGS) requirements-dev.in --output-file requirements-dev.txt
+
+bench: install ## Measure this project, where tests/bench/run is.
+	@if [ -x tests/bench/run ]; then exec tests/bench/run $(ARGS); else echo 'there is no tests/bench/run'; exit 1; fi
+
+clean: ## Remove what was built and installed. Leaves .data alone.
+	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .import_linter_cache frontend/node_modules frontend/dist staticfiles

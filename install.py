@@ -1,0 +1,127 @@
+#!/usr/bin/env python3
+"""Make .venv and install the pinned packages into it; then bundle the GraphiQL page. The standard library alone.
+
+    python3 install.py          what `make run` needs
+    python3 install.py --dev    what `make test` and `make check` need as well
+
+Does nothing the second time: a stamp in .venv holds the digest of what was installed. Uses uv where it is on PATH.
+Any Python from 3.7 on must be able to read this file, or it could not say that it is too old.
+"""
+
+# ruff: noqa: S603, T201 - it is a program that runs programs and says what it does
+from __future__ import annotations
+
+import hashlib
+import importlib.util
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+OLDEST = (3, 11)
+IS_NEW_ENOUGH = f"import sys; sys.exit(sys.version_info < {OLDEST})"
+ROOT = Path(__file__).resolve().parent
+VENV = ROOT / ".venv"
+PYTHON = VENV / "bin" / "python"
+LOCK = ROOT / "requirements.txt"
+DEV_LOCK = ROOT / "requirements-dev.txt"
+
+
+def main(arguments: list[str]) -> int:
+    """Install what is due. Returns the exit code."""
+    if sys.version_info < OLDEST:
+        return with_another_python(arguments)
+    # The second lock holds the first one's packages at the same versions.
+    locks = [LOCK, DEV_LOCK] if "--dev" in arguments else [LOCK]
+    if not all(is_installed(lock) for lock in locks):
+        try:
+            install(locks[-1])
+        except subprocess.CalledProcessError as failure:
+            return complain(f"installing failed, see above: {failure.cmd[0]} ended with {failure.returncode}")
+        for lock in locks:
+            stamp_of(lock).write_text(fingerprint(lock))
+    build_page()
+    return 0
+
+
+def with_another_python(arguments: list[str]) -> int:
+    """Go on with a newer Python, if this machine has one."""
+    for minor in range(OLDEST[1] + 4, OLDEST[1] - 1, -1):
+        other = shutil.which(f"python3.{minor}")
+        if other and succeeds(other, "-c", IS_NEW_ENOUGH):
+            return subprocess.call([other, __file__, *arguments])
+    found = ".".join(str(part) for part in sys.version_info[:2])
+    return complain(f"Python 3.11 or later is needed, and {sys.executable} is {found}")
+
+
+def install(lock: Path) -> None:
+    """Bring .venv to what the lock says, making it if it does not work. Every file must have a hash of the lock."""
+    print(f"installing {lock.name} into {VENV.name}", flush=True)
+    uv = shutil.which("uv")
+    if uv:
+        if not succeeds(PYTHON, "-c", IS_NEW_ENOUGH):
+            run(uv, "venv", "--quiet", "--clear", "--python", sys.executable, VENV)
+        run(uv, "pip", "install", "--quiet", "--compile-bytecode", "--python", PYTHON, "--require-hashes", "-r", lock)
+        return
+    pip = [str(PYTHON), "-m", "pip"]
+    if not (succeeds(PYTHON, "-c", IS_NEW_ENOUGH) and succeeds(*pip, "--version")):
+        if importlib.util.find_spec("ensurepip"):
+            run(sys.executable, "-m", "venv", "--clear", VENV)
+        elif succeeds(sys.executable, "-m", "pip", "--python", sys.executable, "--version"):
+            # Debian without python3-venv: no pip to put inside, but one outside that can install into it.
+            if not succeeds(PYTHON, "-c", IS_NEW_ENOUGH):
+                run(sys.executable, "-m", "venv", "--clear", "--without-pip", VENV)
+            pip = [sys.executable, "-m", "pip", "--python", str(PYTHON)]
+        else:
+            sys.exit(complain(f"{sys.executable} has neither ensurepip nor pip; on Debian: apt install python3-venv"))
+    run(*pip, "install", "--quiet", "--disable-pip-version-check", "--require-hashes", "-r", lock)
+
+
+def build_page() -> None:
+    """Bundle GraphiQL. Without the bundle /graphql shows a page that needs the internet, so a failure only warns."""
+    script = ROOT / "frontend" / "build.py"
+    if script.exists() and subprocess.call([str(PYTHON), str(script)]):
+        print("going on without it: /graphql falls back to a page that needs the internet", file=sys.stderr, flush=True)
+
+
+def is_installed(lock: Path) -> bool:
+    """Tell whether .venv works and holds just what the lock says."""
+    stamp = stamp_of(lock)
+    return PYTHON.exists() and stamp.exists() and stamp.read_text() == fingerprint(lock)
+
+
+def stamp_of(lock: Path) -> Path:
+    """Return where the digest of an installed lock is kept."""
+    return VENV / f".installed-{lock.stem}"
+
+
+def fingerprint(lock: Path) -> str:
+    """Return a digest of the lock and of where it is installed: an environment that was moved does not work."""
+    return hashlib.sha256(lock.read_bytes() + str(VENV).encode()).hexdigest()
+
+
+def run(*command: str | Path) -> None:
+    """Run a command to its end. Raises CalledProcessError if it fails."""
+    subprocess.run([str(part) for part in command], check=True, stdin=subprocess.DEVNULL)
+
+
+def succeeds(*command: str | Path) -> bool:
+    """Tell whether a command can be run and ends well."""
+    try:
+        return not subprocess.call(
+            [str(part) for part in command], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+        )
+    except OSError:
+        return False
+
+
+def complain(line: str) -> int:
+    """Say what is wrong. Returns the exit code for it."""
+    print(f"install.py: {line}", file=sys.stderr)
+    return 1
+
+
+if __name__ == "__main__":
+    os.chdir(str(ROOT))
+    sys.exit(main(sys.argv[1:]))

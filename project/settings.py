@@ -1,0 +1,181 @@
+"""Every setting, read from the environment in one block. The README's table documents the variables."""
+
+import os
+from pathlib import Path
+
+import environ
+
+from tasks.errors import Misconfigured
+
+BASE_DIR = Path(__file__).resolve().parent.parent
+env = environ.Env()
+
+# --- the environment ----------------------------------------------------------------------------------------------
+
+DEBUG = env.bool("DEBUG", default=False)
+DATA_DIR = Path(env.str("DATA_DIR", default=str(BASE_DIR / ".data"))).resolve()
+SECRET_KEY = env.str("SECRET_KEY", default="")
+ALLOWED_HOSTS = env.list("ALLOWED_HOSTS", default=["localhost", "127.0.0.1", "[::1]"] if DEBUG else [])
+CSRF_TRUSTED_ORIGINS = env.list("CSRF_TRUSTED_ORIGINS", default=[])
+DATABASE_URL = env.str("DATABASE_URL", default=f"sqlite:///{DATA_DIR / 'taskfeed.sqlite3'}")
+REDIS_URL = env.str("REDIS_URL", default="redis://127.0.0.1:6379/0")
+HOST = env.str("HOST", default="127.0.0.1")
+PORT = env.int("PORT", default=8000)
+QUEUES = env.list("QUEUES", default=["default"])
+WORKER_CONCURRENCY = env.int("WORKER_CONCURRENCY", default=os.cpu_count() or 2)
+WEB_PROCESSES = env.int("WEB_PROCESSES", default=1)
+MAX_TIMEOUT_SECONDS = env.float("MAX_TIMEOUT_SECONDS", default=3600.0)
+
+if not SECRET_KEY:
+    raise Misconfigured("SECRET_KEY is not set: expected a long random string that stays the same over restarts")
+if not ALLOWED_HOSTS:
+    raise Misconfigured(
+        "ALLOWED_HOSTS is not set: expected the host names to serve, as in ALLOWED_HOSTS=api.example.org"
+    )
+
+# --- limits on what is stored, in bytes of UTF-8 or JSON ----------------------------------------------------------
+
+MAX_ARGUMENTS_BYTES = env.int("MAX_ARGUMENTS_BYTES", default=256 * 1024)
+MAX_RESULT_BYTES = env.int("MAX_RESULT_BYTES", default=256 * 1024)
+MAX_METADATA_BYTES = env.int("MAX_METADATA_BYTES", default=16 * 1024)
+MAX_TAGS = env.int("MAX_TAGS", default=50)
+MAX_TAG_BYTES = env.int("MAX_TAG_BYTES", default=100)
+MAX_LOG_LINE_BYTES = env.int("MAX_LOG_LINE_BYTES", default=8 * 1024)
+MAX_LOG_LINES = env.int("MAX_LOG_LINES", default=10_000)
+MAX_ATTEMPTS = env.int("MAX_ATTEMPTS", default=100)
+MAX_WAIT_SECONDS = env.float("MAX_WAIT_SECONDS", default=60.0)
+MAX_WAITERS_PER_USER = env.int("MAX_WAITERS_PER_USER", default=100)
+MAX_WAITERS = env.int("MAX_WAITERS", default=1_000)
+MAX_BODY_BYTES = env.int("MAX_BODY_BYTES", default=1024 * 1024)
+REGISTRATION_OPEN = env.bool("REGISTRATION_OPEN", default=DEBUG)
+TOKEN_LIFETIME_SECONDS = env.int("TOKEN_LIFETIME_SECONDS", default=30 * 24 * 3600)
+RETENTION_SECONDS = env.float("RETENTION_SECONDS", default=30 * 24 * 3600.0)
+
+# --- the engine's rhythm, in seconds ------------------------------------------------------------------------------
+
+HEARTBEAT_SECONDS = env.float("HEARTBEAT_SECONDS", default=2.0)
+LEASE_SECONDS = env.float("LEASE_SECONDS", default=15.0)
+UPKEEP_SECONDS = env.float("UPKEEP_SECONDS", default=0.5)
+ENQUEUE_GRACE_SECONDS = env.float("ENQUEUE_GRACE_SECONDS", default=10.0)
+CANCEL_GRACE_SECONDS = env.float("CANCEL_GRACE_SECONDS", default=3.0)
+SHUTDOWN_GRACE_SECONDS = env.float("SHUTDOWN_GRACE_SECONDS", default=10.0)
+TAIL_SECONDS = env.float("TAIL_SECONDS", default=1.0)
+
+# --- sockets ------------------------------------------------------------------------------------------------------
+
+SOCKET_INIT_SECONDS = env.float("SOCKET_INIT_SECONDS", default=10.0)
+SOCKET_PING_SECONDS = env.float("SOCKET_PING_SECONDS", default=20.0)
+SOCKET_OUTBOX_FRAMES = env.int("SOCKET_OUTBOX_FRAMES", default=256)
+SOCKET_OUTBOX_CHARACTERS = env.int("SOCKET_OUTBOX_CHARACTERS", default=1024 * 1024)
+MAX_SUBSCRIPTIONS_PER_SOCKET = env.int("MAX_SUBSCRIPTIONS_PER_SOCKET", default=100)
+
+# --- Django -------------------------------------------------------------------------------------------------------
+
+INSTALLED_APPS = [
+    "daphne",
+    "django.contrib.admin",
+    "django.contrib.auth",
+    "django.contrib.contenttypes",
+    "django.contrib.sessions",
+    "django.contrib.messages",
+    "django.contrib.staticfiles",
+    "channels",
+    "strawberry_django",
+    "tasks",
+]
+MIDDLEWARE = [
+    "django.middleware.security.SecurityMiddleware",
+    "whitenoise.middleware.WhiteNoiseMiddleware",
+    "django.contrib.sessions.middleware.SessionMiddleware",
+    "django.middleware.common.CommonMiddleware",
+    "django.middleware.csrf.CsrfViewMiddleware",
+    "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "django.contrib.messages.middleware.MessageMiddleware",
+    "django.middleware.clickjacking.XFrameOptionsMiddleware",
+]
+TEMPLATES = [
+    {
+        "BACKEND": "django.template.backends.django.DjangoTemplates",
+        "APP_DIRS": True,
+        "OPTIONS": {
+            "context_processors": [
+                "django.template.context_processors.request",
+                "django.contrib.auth.context_processors.auth",
+                "django.contrib.messages.context_processors.messages",
+            ],
+        },
+    },
+]
+ROOT_URLCONF = "project.urls"
+ASGI_APPLICATION = "project.asgi.application"
+AUTH_USER_MODEL = "tasks.User"
+AUTH_PASSWORD_VALIDATORS = [
+    {"NAME": f"django.contrib.auth.password_validation.{name}"}
+    for name in (
+        "UserAttributeSimilarityValidator",
+        "MinimumLengthValidator",
+        "CommonPasswordValidator",
+        "NumericPasswordValidator",
+    )
+]
+USE_TZ = True
+TIME_ZONE = "UTC"
+STATIC_URL = "/static/"
+STATIC_ROOT = BASE_DIR / "staticfiles"
+STATICFILES_DIRS = [path for path in [BASE_DIR / "frontend" / "dist"] if path.is_dir()]
+WHITENOISE_USE_FINDERS = True
+DATA_UPLOAD_MAX_MEMORY_SIZE = MAX_BODY_BYTES
+SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = not DEBUG
+X_FRAME_OPTIONS = "DENY"
+
+DATABASES = {"default": env.db_url_config(DATABASE_URL)}
+if DATABASES["default"]["ENGINE"].endswith("sqlite3"):
+    # IMMEDIATE: a transaction that reads first and then writes must not find the database locked in between.
+    DATABASES["default"]["OPTIONS"] = {
+        "transaction_mode": "IMMEDIATE",
+        "timeout": 20,
+        "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL; PRAGMA foreign_keys=ON;",
+    }
+else:
+    DATABASES["default"]["CONN_MAX_AGE"] = None
+    DATABASES["default"].setdefault("OPTIONS", {}).setdefault("connect_timeout", 5)
+
+CHANNEL_LAYERS = {
+    "default": {
+        "BACKEND": "channels_redis.pubsub.RedisPubSubChannelLayer",
+        # redis-py 8 gives up a read after 5 s unless told otherwise, which would end every idle listener.
+        "CONFIG": {"hosts": [{"address": REDIS_URL, "socket_timeout": None}], "prefix": "taskfeed"},
+    },
+}
+
+LOGGING = {
+    "version": 1,
+    "disable_existing_loggers": False,
+    "formatters": {"line": {"format": "%(asctime)s %(levelname)s %(name)s %(message)s"}},
+    "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "line"}},
+    "root": {"handlers": ["console"], "level": env.str("LOG_LEVEL", default="INFO")},
+}
+
+# --- Celery -------------------------------------------------------------------------------------------------------
+
+CELERY_BROKER_URL = REDIS_URL
+CELERY_BROKER_TRANSPORT_OPTIONS = {
+    "priority_steps": [0, 3, 6],
+    "queue_order_strategy": "priority",
+    "visibility_timeout": int(MAX_TIMEOUT_SECONDS) + 600,
+    "unacked_restore_interval": 2,
+    "unacked_restore_throttle": 1,
+}
+CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
+CELERY_BROKER_CONNECTION_MAX_RETRIES = None
+CELERY_IMPORTS = ["tasks.worker"]
+CELERY_TASK_DEFAULT_QUEUE = "default"
+CELERY_TASK_IGNORE_RESULT = True
+CELERY_TASK_ACKS_LATE = True
+CELERY_WORKER_PREFETCH_MULTIPLIER = 1
+CELERY_WORKER_DISABLE_PREFETCH = True
+CELERY_WORKER_REDIRECT_STDOUTS = False
+CELERY_WORKER_HIJACK_ROOT_LOGGER = False
+CELERY_WORKER_SEND_TASK_EVENTS = False
+CELERY_WORKER_CANCEL_LONG_RUNNING_TASKS_ON_CONNECTION_LOSS = False
+CELERY_ENABLE_UTC = True

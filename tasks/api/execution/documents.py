@@ -1,0 +1,143 @@
+"""Documents, parsed and validated once and kept by their text."""
+
+from collections import OrderedDict
+from collections.abc import Sequence
+from typing import cast
+
+import strawberry
+from graphql import (
+    ASTValidationRule,
+    DocumentNode,
+    FragmentDefinitionNode,
+    GraphQLError,
+    GraphQLInputObjectType,
+    GraphQLSchema,
+    OperationDefinitionNode,
+    OperationType,
+    ValuesOfCorrectTypeRule,
+    parse,
+    specified_rules,
+    validate,
+)
+from graphql.execution.collect_fields import FragmentDetails
+from strawberry.exceptions import StrawberryInputCoercionError
+from strawberry.schema.validation_rules.maybe_null import MaybeNullValidationRule
+from strawberry.schema.validation_rules.one_of import OneOfInputValidationRule
+
+from tasks.api.execution.limits import Limits, exceeded
+
+PARSE_FAILED = "GRAPHQL_PARSE_FAILED"
+VALIDATION_FAILED = "GRAPHQL_VALIDATION_FAILED"
+BAD_USER_INPUT = "BAD_USER_INPUT"
+LIMIT_EXCEEDED = "DOCUMENT_LIMIT_EXCEEDED"
+
+
+class InputValuesRule(ValuesOfCorrectTypeRule):
+    """The specified rule; its faults are the user's input and carry that code."""
+
+    def report_error(self, error: GraphQLError) -> None:
+        """Mark a fault before it is reported."""
+        error.extensions = {**(error.extensions or {}), "code": BAD_USER_INPUT}
+        super().report_error(error)
+
+
+class Prepared:
+    """A valid document of one schema. Immutable and shared: equal only to itself."""
+
+    __slots__ = ("_anonymous", "_operations", "document", "fragment_definitions", "fragments", "max_errors", "schema")
+
+    def __init__(self, schema: GraphQLSchema, document: DocumentNode, max_errors: int) -> None:
+        self.schema = schema
+        self.document = document
+        self.max_errors = max_errors
+        self.fragment_definitions = {
+            d.name.value: d for d in document.definitions if isinstance(d, FragmentDefinitionNode)
+        }
+        self.fragments = {name: FragmentDetails(node, None) for name, node in self.fragment_definitions.items()}
+        operations = [d for d in document.definitions if isinstance(d, OperationDefinitionNode)]
+        self._operations = {d.name.value: d for d in operations if d.name}
+        self._anonymous = operations[0] if len(operations) == 1 else None
+
+    def operation(self, name: str | None = None) -> OperationDefinitionNode | GraphQLError:
+        """Return the operation that the client means, or why there is none."""
+        if name is None:
+            if self._anonymous is not None:
+                return self._anonymous
+            problem = "Must provide operation name if query contains multiple operations."
+            return GraphQLError(
+                problem if self._operations else "Must provide an operation.", extensions={"code": BAD_USER_INPUT}
+            )
+        return self._operations.get(name) or GraphQLError(
+            f"Unknown operation named {name!r}.", extensions={"code": BAD_USER_INPUT}
+        )
+
+    def operation_type(self, name: str | None = None) -> OperationType | None:
+        """Return query, mutation or subscription; None if there is no such operation."""
+        operation = self.operation(name)
+        return None if isinstance(operation, GraphQLError) else operation.operation
+
+
+class Documents:
+    """The cache of prepared documents of one schema. One per process; not for several threads.
+
+    Only valid documents are kept, within the bounds of `limits`, the least recently used leave first.
+    """
+
+    def __init__(self, schema: strawberry.Schema, limits: Limits | None = None) -> None:
+        self.schema: GraphQLSchema = schema._schema  # noqa: SLF001 - Strawberry has no public name for it
+        self.limits = limits or Limits()
+        self._rules = self._all_rules()
+        self._cache: OrderedDict[str, Prepared] = OrderedDict()
+        self._characters = 0
+
+    def prepare(self, query: str) -> Prepared | list[GraphQLError]:
+        """Return the document ready for execution, or what is wrong with it, with codes."""
+        prepared = self._cache.get(query)
+        if prepared is not None:
+            self._cache.move_to_end(query)
+            return prepared
+        try:
+            document = parse(query, max_lexical_tokens=self.limits.max_tokens, max_comments=self.limits.max_tokens)
+        except GraphQLError as error:
+            return _marked([error], PARSE_FAILED)
+        errors = self._check(document)
+        if errors:
+            return errors
+        return self._keep(query, Prepared(self.schema, document, self.limits.max_errors))
+
+    def _check(self, document: DocumentNode) -> list[GraphQLError]:
+        try:
+            over = exceeded(document, self.limits)
+        except RecursionError:
+            over = GraphQLError("The document is nested too deeply.")
+        if over is not None:
+            return _marked([over], LIMIT_EXCEEDED)
+        return _marked(validate(self.schema, document, self._rules, self.limits.max_errors), VALIDATION_FAILED)
+
+    def _keep(self, query: str, prepared: Prepared) -> Prepared:
+        self._cache[query] = prepared
+        self._characters += len(query)
+        while len(self._cache) > self.limits.cached_documents or self._characters > self.limits.cached_characters:
+            dropped, _ = self._cache.popitem(last=False)
+            self._characters -= len(dropped)
+        return prepared
+
+    def _all_rules(self) -> Sequence[type[ASTValidationRule]]:
+        rules = [InputValuesRule if rule is ValuesOfCorrectTypeRule else rule for rule in specified_rules]
+        inputs = [t for t in self.schema.type_map.values() if isinstance(t, GraphQLInputObjectType)]
+        # graphql-core checks oneOf itself where the type says so; Strawberry keeps it in a definition of its own.
+        if any(_is_one_of(t) and not t.is_one_of for t in inputs):
+            rules.append(OneOfInputValidationRule)
+        return [*rules, MaybeNullValidationRule]
+
+
+def _is_one_of(input_type: GraphQLInputObjectType) -> bool:
+    definition = (input_type.extensions or {}).get("strawberry-definition")
+    return bool(getattr(definition, "is_one_of", False))
+
+
+def _marked(errors: list[GraphQLError], code: str) -> list[GraphQLError]:
+    for error in errors:
+        own = BAD_USER_INPUT if isinstance(error, StrawberryInputCoercionError) else code
+        error.extensions = {"code": own, **cast("dict[str, object]", error.extensions or {})}
+    return errors

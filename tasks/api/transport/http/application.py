@@ -1,0 +1,166 @@
+"""The ASGI application of `/graphql` over HTTP."""
+
+import logging
+from typing import Any, NamedTuple
+from uuid import uuid4
+
+from django.conf import settings
+from graphql import ExecutionResult, OperationType
+
+from tasks.api import explorer
+from tasks.api.execution import Context, Documents, Prepared, RequestError, encode, execute
+from tasks.api.execution.payloads import INTERNAL
+from tasks.api.transport.http import negotiation
+from tasks.api.transport.http.body import Parameters, Receive, from_body, from_query_string, read_body
+from tasks.api.transport.http.disconnects import unless_disconnected
+from tasks.api.transport.http.door import Door, Verdict, header_map
+from tasks.api.transport.http.refusals import ClientGone, Headers, Refused
+from tasks.api.transport.http.responses import Send, respond, session_cookie, status_of
+from tasks.api.viewer import ANONYMOUS, Viewer, Viewers, session_key_of
+from tasks.errors import StoreUnavailable, Unauthenticated
+
+logger = logging.getLogger("tasks.api")
+
+ALLOW = (b"allow", b"GET, POST")
+
+
+class Request(NamedTuple):
+    """One HTTP request, and what the door makes of it."""
+
+    scope: dict[str, Any]
+    receive: Receive
+    headers: dict[bytes, bytes]
+    verdict: Verdict
+    method: str
+
+    def header(self, name: bytes) -> str:
+        """Return a header's value, "" where it is missing."""
+        return self.headers.get(name, b"").decode("latin1")
+
+    def media_type(self) -> str | None:
+        """Return the media type of the answer, None where the client would take none that we have."""
+        return negotiation.media_type(self.header(b"accept"), html=self.method == "GET")
+
+
+class Answer(NamedTuple):
+    """What goes back, but for the headers that every answer has."""
+
+    status: int
+    media_type: str
+    body: bytes
+    headers: Headers = ()
+
+
+class GraphQLHTTP:
+    """Answers queries and mutations. One per process, on one loop; documents, viewers and door may be shared.
+
+    GET serves queries alone, and the explorer's page to browsers. Nothing is answered as HTML but that page, and no
+    request, whatever its bytes, gets a traceback.
+    """
+
+    def __init__(self, documents: Documents, viewers: Viewers | None = None, door: Door | None = None) -> None:
+        self.documents = documents
+        self.viewers = viewers or Viewers()
+        self.door = door or Door()
+        self.max_body_bytes: int = settings.MAX_BODY_BYTES
+
+    async def __call__(self, scope: dict[str, Any], receive: Receive, send: Send) -> None:
+        """Serve one request."""
+        headers = header_map(scope)
+        request = Request(scope, receive, headers, self.door.judge(scope, headers), scope["method"])
+        try:
+            answer = await self._answer(request)
+        except ClientGone:
+            return
+        except Refused as refused:
+            answer = _refusal(request, refused)
+        except Exception:
+            error_id = uuid4().hex
+            logger.exception("Unexpected error %s in the HTTP door", error_id, extra={"error_id": error_id})
+            answer = _refusal(request, Refused(500, f"Internal error {error_id}", INTERNAL))
+        await respond(send, answer.status, answer.media_type, answer.body, (*answer.headers, *request.verdict.headers))
+
+    async def _answer(self, request: Request) -> Answer:
+        if not request.verdict.host_allowed:
+            raise Refused(400, "this host is not served here: see ALLOWED_HOSTS")
+        if request.verdict.redirects:
+            location = self.door.https_location(request.scope).encode("latin1")
+            return Answer(301, negotiation.JSON, b"", [(b"location", location)])
+        if request.method == "OPTIONS":
+            return Answer(204, negotiation.JSON, b"", [ALLOW])
+        media_type = request.media_type()
+        if media_type is None:
+            raise Refused(406, negotiation.NOT_ACCEPTABLE)
+        if media_type == negotiation.HTML:
+            return Answer(200, negotiation.HTML, explorer.page(), explorer.HEADERS)
+        _check_origin(request)
+        parameters = await self._parameters(request)
+        viewer, session_key = await self._viewer(request)
+        context = Context(viewer, scope=request.scope, session_key=session_key)
+        result = await self._execute(request, parameters, context)
+        answer_headers: Headers = ()
+        if context.session_change is not None:
+            self.viewers.forget(viewer, session_key)
+            answer_headers = session_cookie(context.session_change)
+        return Answer(status_of(result, media_type), media_type, encode(result), answer_headers)
+
+    async def _parameters(self, request: Request) -> Parameters:
+        if request.method == "GET":
+            return from_query_string(request.scope.get("query_string", b""))
+        if request.method != "POST":
+            raise Refused(405, f"{request.method} is not served here: expected GET or POST", headers=[ALLOW])
+        body = await read_body(request.receive, request.headers.get(b"content-length"), self.max_body_bytes)
+        fault = negotiation.content_fault(request.header(b"content-type"), request.header(b"content-encoding"))
+        if fault is not None:
+            raise Refused(*fault)
+        return from_body(body)
+
+    async def _viewer(self, request: Request) -> tuple[Viewer, str | None]:
+        cookie = request.header(b"cookie")
+        session_key = session_key_of(cookie) if cookie else None
+        try:
+            if b"authorization" in request.headers:
+                return await self.viewers.by_authorization(request.header(b"authorization")), session_key
+            if session_key is not None:
+                return await self.viewers.by_session(session_key), session_key
+        except Unauthenticated as error:
+            raise Refused(401, str(error), error.code, [(b"www-authenticate", b"Bearer")]) from None
+        except StoreUnavailable as error:
+            raise Refused(503, str(error), error.code, [(b"retry-after", b"1")]) from None
+        return ANONYMOUS, None
+
+    async def _execute(self, request: Request, parameters: Parameters, context: Context) -> ExecutionResult:
+        prepared = self.documents.prepare(parameters.query)
+        if not isinstance(prepared, Prepared):
+            return RequestError(None, prepared)
+        operation_type = prepared.operation_type(parameters.operation_name)
+        if request.method == "GET" and operation_type not in (OperationType.QUERY, None):
+            raise Refused(405, "GET serves queries alone: use POST", headers=[(b"allow", b"POST")])
+        result = execute(prepared, parameters.operation_name, parameters.variables, context)
+        if isinstance(result, ExecutionResult):
+            return result
+        if operation_type is OperationType.QUERY:
+            return await unless_disconnected(result, request.receive)
+        return await result
+
+
+def _check_origin(request: Request) -> None:
+    """Refuse what a foreign page may have sent. Raises `Refused`.
+
+    A browser adds its cookies to such a request, but never a bearer token of its own accord; and a login or a
+    registration from a foreign page is no better for having no cookie yet.
+    """
+    if b"authorization" in request.headers:
+        return
+    if not request.verdict.trusts_origin:
+        raise Refused(403, "this Origin is not trusted: see CSRF_TRUSTED_ORIGINS, or send a token", "FORBIDDEN")
+    foreign = request.headers.get(b"sec-fetch-site") in (b"cross-site", b"same-site")
+    if foreign and request.method == "POST" and not request.verdict.has_origin:
+        raise Refused(403, "a page of another site sent this: expected an Origin that is trusted", "FORBIDDEN")
+
+
+def _refusal(request: Request, refused: Refused) -> Answer:
+    graphql = request.media_type() == negotiation.GRAPHQL_RESPONSE
+    return Answer(
+        refused.status, negotiation.GRAPHQL_RESPONSE if graphql else negotiation.JSON, refused.body, refused.headers
+    )

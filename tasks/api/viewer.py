@@ -1,0 +1,151 @@
+"""Who asks: found from a bearer token or a session, and remembered for a few seconds."""
+
+import asyncio
+import hashlib
+from collections import OrderedDict
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from importlib import import_module
+from time import monotonic
+from typing import Any
+from uuid import UUID
+
+from django.conf import settings
+from django.contrib import auth
+from django.http import HttpRequest, parse_cookie
+
+from tasks import database
+from tasks.errors import Unauthenticated
+from tasks.models import AccessToken, User
+
+REMEMBERED_SECONDS = 5.0
+"""How long a logout, a deactivation or a new staff flag may take to be noticed in another process."""
+REMEMBERED_VIEWERS = 10_000
+MAX_TOKEN_CHARACTERS = 200
+
+
+@dataclass(frozen=True, slots=True)
+class Viewer:
+    """The one on whose behalf an operation runs."""
+
+    user_id: UUID | None
+    username: str
+    is_staff: bool
+    token_id: UUID | None
+    """Of the bearer token; None for a session and for nobody."""
+    expires_at: datetime | None
+    """Of the bearer token; from then on this viewer is nobody. None for a session: ask again now and then."""
+
+    def require(self) -> UUID:
+        """Return the user's id. Raises `Unauthenticated` for nobody."""
+        if self.user_id is None:
+            raise Unauthenticated("this needs a user: log in, or send the header Authorization: Bearer <token>")
+        return self.user_id
+
+
+ANONYMOUS = Viewer(None, "", is_staff=False, token_id=None, expires_at=None)
+
+
+class Viewers:
+    """Finds viewers, with at most one query per credential in `REMEMBERED_SECONDS`. One per process, on one loop.
+
+    What is remembered never outlives the credential's own expiry.
+    """
+
+    def __init__(self, *, seconds: float = REMEMBERED_SECONDS, entries: int = REMEMBERED_VIEWERS) -> None:
+        self.seconds = seconds
+        self.entries = entries
+        self._known: OrderedDict[bytes | str, tuple[Viewer | None, float]] = OrderedDict()
+        self._asked: dict[bytes | str, asyncio.Task[Viewer | None]] = {}
+
+    async def by_authorization(self, header: str) -> Viewer:
+        """Return the viewer of an `Authorization` header's value. Raises `Unauthenticated` for any that is no good."""
+        scheme, _, token = header.partition(" ")
+        token = token.strip()
+        if scheme.lower() != "bearer" or not token or len(token) > MAX_TOKEN_CHARACTERS:
+            raise Unauthenticated("the Authorization header is not understood: expected Bearer <token>")
+        viewer = await self._find(hashlib.sha256(token.encode("utf-8", "replace")).digest(), _by_digest)
+        if viewer is None:
+            raise Unauthenticated("the token is unknown, expired or revoked: log in again")
+        return viewer
+
+    async def by_session(self, session_key: str) -> Viewer:
+        """Return the viewer of a session; nobody where it has ended, since browsers keep old cookies."""
+        return await self._find(session_key, _by_session_key) or ANONYMOUS
+
+    async def of_socket(self, payload: Mapping[str, Any] | None, cookie: str, *, origin_is_trusted: bool) -> Viewer:
+        """Return the viewer of a socket from connection_init's payload, else from the session cookie.
+
+        The cookie counts only where the page that opened the socket is ours (`Door.trusts_origin`), since any page
+        can make a browser open a socket with the user's cookies. Raises `Unauthenticated`.
+        """
+        for name, value in (payload or {}).items():
+            if name.lower() == "authorization":
+                if not isinstance(value, str):
+                    raise Unauthenticated('authorization is not understood: expected "Bearer <token>"')
+                return await self.by_authorization(value)
+        session_key = session_key_of(cookie)
+        if session_key is None or not origin_is_trusted:
+            return ANONYMOUS
+        return await self.by_session(session_key)
+
+    def forget(self, viewer: Viewer, session_key: str | None) -> None:
+        """Let a logout be noticed at once in this process."""
+        if session_key is not None:
+            self._known.pop(session_key, None)
+        for key in [k for k, (known, _) in self._known.items() if known and known.token_id == viewer.token_id]:
+            if viewer.token_id is not None:
+                del self._known[key]
+
+    async def _find(self, key: bytes | str, look_up: Callable[[Any], Viewer | None]) -> Viewer | None:
+        known = self._known.get(key)
+        if known is not None and known[1] > monotonic():
+            return known[0]
+        return await self._look_up(key, look_up)
+
+    async def _look_up(self, key: bytes | str, look_up: Callable[[Any], Viewer | None]) -> Viewer | None:
+        task = self._asked.get(key)
+        if task is None:
+            task = self._asked[key] = asyncio.ensure_future(database.read(look_up, key))
+            task.add_done_callback(lambda done: self._remember(key, done))
+        # Whoever else waits for the same answer must not lose it because one of them has gone.
+        return await asyncio.shield(task)
+
+    def _remember(self, key: bytes | str, task: "asyncio.Task[Viewer | None]") -> None:
+        self._asked.pop(key, None)
+        if task.cancelled() or task.exception() is not None:
+            return
+        viewer = task.result()
+        seconds = self.seconds
+        if viewer is not None and viewer.expires_at is not None:
+            seconds = min(seconds, (viewer.expires_at - datetime.now(UTC)).total_seconds())
+        self._known[key] = (viewer, monotonic() + seconds)
+        self._known.move_to_end(key)
+        while len(self._known) > self.entries:
+            self._known.popitem(last=False)
+
+
+def session_key_of(cookie: str) -> str | None:
+    """Return the session key in a `Cookie` header's value."""
+    if settings.SESSION_COOKIE_NAME not in cookie:
+        return None
+    return parse_cookie(cookie).get(settings.SESSION_COOKIE_NAME) or None
+
+
+def _by_digest(digest: bytes) -> Viewer | None:
+    row = (
+        AccessToken.objects.filter(digest=digest, expires_at__gt=datetime.now(UTC), user__is_active=True)
+        .values_list("user_id", "user__username", "user__is_staff", "id", "expires_at")
+        .first()
+    )
+    return Viewer(*row) if row else None
+
+
+def _by_session_key(session_key: str) -> Viewer | None:
+    request = HttpRequest()
+    request.session = import_module(settings.SESSION_ENGINE).SessionStore(session_key)
+    user = auth.get_user(request)
+    if not isinstance(user, User):
+        return None
+    return Viewer(user.pk, user.username, user.is_staff, None, None)

@@ -1,0 +1,186 @@
+"""The sole caller of the broker's send: hands due tasks to Celery's workers, by Redis.
+
+The message is Celery's own (protocol 2) in kombu's envelope, written by hand: ten times cheaper than `apply_async`, and
+a whole batch in one round trip. A test compares it with what Celery writes.
+"""
+
+import base64
+import json
+import logging
+import threading
+import time
+from collections import deque
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from functools import cache
+from uuid import UUID, uuid4
+
+from django.conf import settings
+from redis import Redis, RedisError
+from redis.backoff import NoBackoff
+from redis.retry import Retry
+
+from tasks.status import TaskPriority
+
+logger = logging.getLogger(__name__)
+
+CELERY_TASK = "tasks.run"
+SEND_TIMEOUT_SECONDS = 0.2
+BREAK_SECONDS = 1.0
+"""After a failed send, how long the broker is left alone."""
+STAMP_SECONDS = 0.5
+"""How long a sent task's `enqueued_at` may wait to be written with others; most have started by then and need none."""
+HARD_LIMIT_GRACE_SECONDS = 2.0
+"""How much later than the handler's own time-out Celery kills the pool child that did not end."""
+PRIORITY_STEPS = {TaskPriority.HIGH: 0, TaskPriority.NORMAL: 3, TaskPriority.LOW: 6}
+"""Kombu keeps one list for each step and empties the lower numbers first."""
+_SEPARATOR = "\x06\x16"
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """What the broker has to know of a due task."""
+
+    task_id: UUID
+    queue: str
+    priority: TaskPriority
+    timeout_seconds: float | None
+
+
+def send(messages: Sequence[Message]) -> bool:
+    """Append the messages to their queues, all in one round trip. False, at once or within 200 ms: the broker is away.
+
+    A failed send may have arrived all the same; the claim makes a second delivery harmless.
+    """
+    global _broken_until  # noqa: PLW0603 - the process's one breaker
+    if not messages:
+        return True
+    if time.monotonic() < _broken_until:
+        return False
+    try:
+        pipeline = _redis().pipeline(transaction=False)
+        for message in messages:
+            pipeline.lpush(_list_name(message.queue, message.priority), _envelope(message))
+        pipeline.execute()
+    except RedisError as error:
+        _broken_until = time.monotonic() + BREAK_SECONDS
+        logger.warning("broker away: %r; %d tasks wait in the database for upkeep", error, len(messages))
+        return False
+    return True
+
+
+_broken_until = 0.0
+
+
+def next_sent_at(queue: str, priority: TaskPriority) -> datetime | None:
+    """When the message that a worker would take next from this queue and priority was sent; None: there is none.
+
+    Raises `redis.RedisError` where the broker is away: then nothing is known about its queues.
+    """
+    raw = _redis().lindex(_list_name(queue, priority), -1)
+    if raw is None:
+        return None
+    sent_at = json.loads(raw)["headers"].get("sent_at")
+    return datetime.fromtimestamp(sent_at, UTC) if sent_at else None
+
+
+class Sender:
+    """Sends from a thread of its own, so that an answer waits for the commit alone.
+
+    `on_sent(ids)` is called on that thread, half a second after the send, for many tasks at once.
+    """
+
+    def __init__(self, on_sent: Callable[[list[UUID]], None]) -> None:
+        self._on_sent = on_sent
+        self._waiting: deque[Message] = deque()
+        self._sent: list[UUID] = []
+        self._awake = threading.Event()
+        threading.Thread(target=self._run, name="sender", daemon=True).start()
+
+    def put(self, message: Message) -> None:
+        """Have it sent soon. If that fails, upkeep finds the task in the database."""
+        self._waiting.append(message)
+        self._awake.set()
+
+    def _run(self) -> None:
+        stamp_at = 0.0
+        while True:
+            self._awake.wait(max(stamp_at - time.monotonic(), 0) if self._sent else None)
+            self._awake.clear()
+            batch = [self._waiting.popleft() for _ in range(len(self._waiting))]
+            if batch and send(batch):
+                if not self._sent:
+                    stamp_at = time.monotonic() + STAMP_SECONDS
+                self._sent += [message.task_id for message in batch]
+            if self._sent and time.monotonic() >= stamp_at:
+                self._stamp()
+
+    def _stamp(self) -> None:
+        sent, self._sent = self._sent, []
+        try:
+            self._on_sent(sent)
+        except Exception:
+            logger.exception("could not note that tasks were enqueued; upkeep may send them again")
+
+
+@cache
+def _redis() -> Redis:
+    return Redis.from_url(
+        settings.REDIS_URL,
+        socket_timeout=SEND_TIMEOUT_SECONDS,
+        socket_connect_timeout=SEND_TIMEOUT_SECONDS,
+        retry=Retry(NoBackoff(), 0),
+    )
+
+
+def _list_name(queue: str, priority: TaskPriority) -> str:
+    step = PRIORITY_STEPS[priority]
+    return f"{queue}{_SEPARATOR}{step}" if step else queue
+
+
+def _envelope(message: Message) -> str:
+    """One task as Celery's protocol 2 has it, in kombu's envelope for Redis. The message id is new with each send."""
+    message_id = str(uuid4())
+    arguments = json.dumps([[str(message.task_id)], {}, _EMBED])
+    limit = message.timeout_seconds and message.timeout_seconds + HARD_LIMIT_GRACE_SECONDS
+    headers = {**_HEADERS, "id": message_id, "root_id": message_id, "timelimit": [limit, None], "sent_at": time.time()}
+    properties = {
+        "correlation_id": message_id,
+        "delivery_mode": 2,
+        "delivery_info": {"exchange": "", "routing_key": message.queue},
+        "priority": PRIORITY_STEPS[message.priority],
+        "body_encoding": "base64",
+        "delivery_tag": message_id,
+        "reply_to": "",
+    }
+    return json.dumps(
+        {
+            "body": base64.b64encode(arguments.encode()).decode(),
+            "content-encoding": "utf-8",
+            "content-type": "application/json",
+            "headers": headers,
+            "properties": properties,
+        }
+    )
+
+
+_EMBED = {"callbacks": None, "errbacks": None, "chain": None, "chord": None}
+_HEADERS: dict[str, object] = {
+    "lang": "py",
+    "task": CELERY_TASK,
+    "shadow": None,
+    "eta": None,
+    "expires": None,
+    "group": None,
+    "group_index": None,
+    "retries": 0,
+    "parent_id": None,
+    "argsrepr": "",
+    "kwargsrepr": "",
+    "origin": "taskfeed",
+    "ignore_result": True,
+    "replaced_task_nesting": 0,
+    "stamped_headers": None,
+    "stamps": {},
+}

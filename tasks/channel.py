@@ -1,0 +1,185 @@
+"""The sole owner of the channel layer: tells every server process about stored events.
+
+The layer is only the fast path. It may lose, double or reorder anything; `tasks.hub` puts it right from the log.
+"""
+
+import asyncio
+import logging
+import os
+import threading
+from collections import deque
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from typing import Any, Self
+from uuid import UUID, uuid4
+
+import msgpack
+from channels.layers import get_channel_layer
+
+from tasks.errors import TaskfeedError
+from tasks.models import Event
+
+logger = logging.getLogger(__name__)
+
+GROUP = "tasks"
+MAX_EVENT_BYTES = 16 * 1024
+"""A larger event is told by its ids alone: Redis cuts off a reader that falls too far behind."""
+EVENTS_AT_ONCE = 200
+SEND_TIMEOUT_SECONDS = 1.0
+CONFIRM_TIMEOUT_SECONDS = 2.0
+MAX_WAITING_EVENTS = 20_000
+"""While the layer is away no more than this many are held for it; listeners read the rest from the log."""
+
+_FIELDS = tuple(field.attname for field in Event._meta.concrete_fields)  # noqa: SLF001 - Django's documented API
+_UUIDS = frozenset({"task_id", "owner_id", "batch_id"})
+_TIMES = frozenset({"at", "expires_at", "started_at", "finished_at", "next_attempt_at", "cancel_requested_at"})
+
+
+class ChannelLayerAway(TaskfeedError):
+    """The layer did not confirm that it carries our messages."""
+
+
+def publish(events: Sequence[Event]) -> None:
+    """Tell every server process about stored events. Call after the commit; returns at once, from any thread.
+
+    Best effort: if the channel layer is full or away we log it and go on, since a task must not fail for want of an
+    audience. Listeners catch up from the log.
+    """
+    if events:
+        _publisher().put(events)
+
+
+def flush(timeout_seconds: float) -> None:
+    """Wait until what was published is sent or given up, for a process that is about to end."""
+    _publisher().flush(timeout_seconds)
+
+
+class Listener:
+    """Membership of the group, as an async context manager: entered once the layer is proved to deliver.
+
+    Raises `ChannelLayerAway` where the layer can't be reached or does not answer in time.
+    """
+
+    def __init__(self) -> None:
+        self._layer = get_channel_layer()
+        self._channel = ""
+
+    async def __aenter__(self) -> Self:
+        try:
+            async with asyncio.timeout(CONFIRM_TIMEOUT_SECONDS):
+                self._channel = await self._layer.new_channel()
+                await self._layer.group_add(GROUP, self._channel)
+                await self._confirm()
+        except Exception as error:
+            await self.__aexit__()
+            raise ChannelLayerAway(f"the channel layer did not confirm within {CONFIRM_TIMEOUT_SECONDS} s") from error
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        if self._channel:
+            try:
+                async with asyncio.timeout(CONFIRM_TIMEOUT_SECONDS):
+                    await self._layer.group_discard(GROUP, self._channel)
+            except Exception:
+                logger.info("could not leave the channel layer's group", exc_info=True)
+
+    async def receive(self) -> list[Event]:
+        """Wait for the next events. One that was too big has its id, task id and version alone, and kind ''."""
+        message = await self._layer.receive(self._channel)
+        return [_decoded(values) for values in message.get("events", ())]
+
+    async def _confirm(self) -> None:
+        """Send ourselves a message: a subscription that Redis has not registered yet would lose the first events."""
+        probe = uuid4().hex
+        await self._layer.group_send(GROUP, {"type": "tasks.probe", "probe": probe})
+        while (await self._layer.receive(self._channel)).get("probe") != probe:
+            pass
+
+
+class _Publisher:
+    """One thread with one event loop and so one connection to the layer, for all threads of the process."""
+
+    def __init__(self) -> None:
+        self.pid = os.getpid()
+        self._waiting: deque[Event] = deque(maxlen=MAX_WAITING_EVENTS)
+        self._idle = threading.Event()
+        self._idle.set()
+        self._loop = asyncio.new_event_loop()
+        self._awake = asyncio.Event()
+        threading.Thread(target=self._run, name="publisher", daemon=True).start()
+
+    def put(self, events: Sequence[Event]) -> None:
+        self._idle.clear()
+        self._waiting.extend(events)
+        self._loop.call_soon_threadsafe(self._awake.set)
+
+    def flush(self, timeout_seconds: float) -> None:
+        self._idle.wait(timeout_seconds)
+
+    def _run(self) -> None:
+        asyncio.set_event_loop(self._loop)
+        self._loop.run_until_complete(self._send_for_ever())
+
+    async def _send_for_ever(self) -> None:
+        layer = get_channel_layer()
+        while True:
+            await self._awake.wait()
+            self._awake.clear()
+            while self._waiting:
+                events = [self._waiting.popleft() for _ in range(min(EVENTS_AT_ONCE, len(self._waiting)))]
+                try:
+                    async with asyncio.timeout(SEND_TIMEOUT_SECONDS):
+                        await layer.group_send(GROUP, {"type": "tasks.events", "events": [_encoded(e) for e in events]})
+                except Exception as error:  # noqa: BLE001 - whatever a layer raises, the log has the events
+                    self._waiting.clear()
+                    logger.warning("channel layer away: %r; live updates come from the log meanwhile", error)
+            self._idle.set()
+
+
+_current: _Publisher | None = None
+_lock = threading.Lock()
+
+
+def _publisher() -> _Publisher:
+    """The process's own publisher: a forked child must not use its parent's thread and connection."""
+    global _current  # noqa: PLW0603 - one per process
+    if _current is None or _current.pid != os.getpid():
+        with _lock:
+            if _current is None or _current.pid != os.getpid():
+                _current = _Publisher()
+    return _current
+
+
+def _encoded(event: Event) -> list[Any]:
+    values = [_plain(getattr(event, field)) for field in _FIELDS]
+    if _size(event, values) <= MAX_EVENT_BYTES:
+        return values
+    return [event.id, event.task_id.bytes, event.version]
+
+
+def _size(event: Event, values: list[Any]) -> int:
+    if not event.body and event.result is None and event.progress is None and event.failure is None:
+        return 0
+    return len(msgpack.packb(values))
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, UUID):
+        return value.bytes
+    if isinstance(value, datetime):
+        return value.timestamp()
+    return value
+
+
+def _decoded(values: list[Any]) -> Event:
+    if len(values) != len(_FIELDS):
+        event_id, task_id, version = values
+        return Event(id=event_id, task_id=UUID(bytes=task_id), version=version, kind="")
+    read = [
+        None if value is None
+        else UUID(bytes=value) if field in _UUIDS
+        else datetime.fromtimestamp(value, UTC) if field in _TIMES
+        else value
+        for field, value in zip(_FIELDS, values, strict=True)
+    ]  # fmt: skip
+    return Event.from_db("default", _FIELDS, read)

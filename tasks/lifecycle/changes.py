@@ -1,0 +1,200 @@
+"""How a change of tasks is written: one conditional UPDATE and its events, in one transaction, told after the commit.
+
+On PostgreSQL it is one statement, so one round trip; on SQLite a few statements in one IMMEDIATE transaction. In both
+the UPDATE comes first, so the transaction has its number before an event takes its id, which `tasks.hub` relies on.
+"""
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from functools import cache
+from typing import Any
+from uuid import UUID
+
+from django.db import connection, transaction
+
+from tasks import channel
+from tasks.lifecycle.values import EventEntry
+from tasks.models import Event
+
+COPIED = (
+    "status",
+    "attempt",
+    "max_attempts",
+    "progress",
+    "failure",
+    "expires_at",
+    "started_at",
+    "finished_at",
+    "next_attempt_at",
+    "cancel_requested_at",
+)
+"""Columns of a task that its events copy under the same name."""
+
+COLUMNS = tuple(field.attname for field in Event._meta.concrete_fields)  # noqa: SLF001 - Django's documented API
+_JSON = frozenset({"body", "result", "progress", "failure"})
+_TIMES = frozenset({"at", "expires_at", "started_at", "finished_at", "next_attempt_at", "cancel_requested_at"})
+_UUIDS = frozenset({"task_id", "owner_id", "batch_id"})
+_TASK_ID = COLUMNS.index("task_id")
+
+Parameters = Sequence[Any]
+
+
+@dataclass(frozen=True)
+class Change:
+    """One kind of change: which rows, what is set, and what else is written from the rows as they then are.
+
+    `set` and `where` are SQL with `%s` places; `also` are statements that read `FROM moved`, the changed rows; `read`
+    are columns of the task to answer with. `{now}` stands for the database's clock.
+    """
+
+    set: str
+    where: str
+    also: tuple[str, ...] = ()
+    read: tuple[str, ...] = ()
+
+    def apply(
+        self,
+        entries: Sequence[EventEntry],
+        set_parameters: Parameters = (),
+        where_parameters: Parameters = (),
+        also_parameters: Sequence[Parameters] = (),
+    ) -> list[Event]:
+        """Make the change and append `entries`, in order, to the log of every row that matched. Publish after it.
+
+        Returns the stored events; none where no row matched: the race is lost and nothing was written.
+        """
+        return [event for event, _ in self.apply_and_read(entries, set_parameters, where_parameters, also_parameters)]
+
+    def apply_and_read(
+        self,
+        entries: Sequence[EventEntry],
+        set_parameters: Parameters = (),
+        where_parameters: Parameters = (),
+        also_parameters: Sequence[Parameters] = (),
+    ) -> Sequence[tuple[Event, Sequence[Any]]]:
+        """Do as `apply`, and answer each event with the columns `read` of its task, as the driver gives them."""
+        ordered = [(kind, json.dumps(body)) for kind, body in entries]
+        steps = also_parameters or [()] * len(self.also)
+        apply = _apply_on_sqlite if connection.vendor == "sqlite" else _apply_on_postgresql
+        rows = apply(self, ordered, [*set_parameters, *where_parameters], steps)
+        changed = [(_event(row[: len(COLUMNS)]), row[len(COLUMNS) :]) for row in rows]
+        if changed:
+            transaction.on_commit(lambda: channel.publish([event for event, _ in changed]))
+        return changed
+
+
+def insert_events(task_ids: Sequence[UUID], kind: str, body: dict[str, Any]) -> list[Event]:
+    """Append the first event of each of `task_ids` that is stored, in their transaction."""
+    places = ", ".join(["%s"] * len(task_ids))
+    moved = f"(SELECT * FROM tasks_task WHERE id IN ({places})) AS moved"  # noqa: S608 - places alone
+    sql = _sql(_insert_events(1, moved) + _returning())
+    with connection.cursor() as cursor:
+        cursor.execute(sql, [*(task_id.hex for task_id in task_ids), 1, kind, json.dumps(body)])
+        return [_event(row) for row in cursor.fetchall()]
+
+
+def clock() -> str:
+    """SQL for the present time, by the database's clock."""
+    return "STRFTIME('%%Y-%%m-%%d %%H:%%M:%%f000', 'NOW')" if connection.vendor == "sqlite" else "statement_timestamp()"
+
+
+def later(seconds: str = "%s") -> str:
+    """SQL for the present time plus a number of seconds, by the database's clock."""
+    if connection.vendor == "sqlite":
+        return f"STRFTIME('%%Y-%%m-%%d %%H:%%M:%%f000', 'NOW', {seconds} || ' seconds')"
+    return f"statement_timestamp() + {seconds} * INTERVAL '1 second'"
+
+
+def _apply_on_postgresql(
+    change: Change, entries: Sequence[tuple[str, str]], parameters: Parameters, also: Sequence[Parameters]
+) -> list[tuple[Any, ...]]:
+    flat = [value for step in also for value in step]
+    with connection.cursor() as cursor:
+        cursor.execute(_one_statement(change, len(entries)), [*parameters, *flat, *_entry_parameters(entries)])
+        return list(cursor.fetchall())
+
+
+@cache
+def _one_statement(change: Change, steps: int) -> str:
+    """The whole change as PostgreSQL takes it: one statement, so one round trip."""
+    follow = "".join(f", also_{number} AS ({step})" for number, step in enumerate(change.also))
+    told = ", ".join(f"told.{column}" for column in COLUMNS)
+    read = "".join(f", moved.{column}" for column in change.read)
+    return _sql(
+        f"WITH moved AS ({_update(change, steps)} RETURNING *){follow},"  # noqa: S608 - columns of ours
+        f" told AS ({_insert_events(steps, 'moved')}{_returning()})"
+        f" SELECT {told}{read} FROM told JOIN moved ON moved.id = told.task_id ORDER BY told.id"
+    )
+
+
+def _apply_on_sqlite(
+    change: Change, entries: Sequence[tuple[str, str]], parameters: Parameters, also: Sequence[Parameters]
+) -> list[tuple[Any, ...]]:
+    with transaction.atomic(), connection.cursor() as cursor:
+        cursor.execute(_sql(f"{_update(change, len(entries))} RETURNING {', '.join(['id', *change.read])}"), parameters)
+        moved = {row[0]: row[1:] for row in cursor.fetchall()}
+        if not moved:
+            return []
+        ids = ", ".join(f"'{task_id}'" for task_id in moved)
+        rows = f"(SELECT * FROM tasks_task WHERE id IN ({ids})) AS moved"  # noqa: S608 - ids of ours
+        for step, values in zip(change.also, also, strict=True):
+            cursor.execute(_sql(step.replace("FROM moved", f"FROM {rows}")), values)
+        cursor.execute(_sql(_insert_events(len(entries), rows) + _returning()), _entry_parameters(entries))
+        return [(*row, *moved[row[_TASK_ID]]) for row in cursor.fetchall()]
+
+
+def _update(change: Change, steps: int) -> str:
+    return (
+        f"UPDATE tasks_task SET {change.set}, version = version + {steps}, updated_at = {{now}}"  # noqa: S608
+        f" WHERE {change.where}"
+    )
+
+
+def _insert_events(steps: int, moved: str) -> str:
+    """SQL that appends `steps` entries for each row of `moved`, whose version counts them already."""
+    entries = " UNION ALL ".join(["SELECT %s AS n, %s AS kind, %s AS body"] * steps)
+    copied = ", ".join(f"moved.{column}" for column in COPIED)
+    return (
+        f"INSERT INTO tasks_event"  # noqa: S608 - columns of ours
+        f" (task_id, version, kind, at, owner_id, batch_id, type, queue, body, result, {', '.join(COPIED)})"
+        f" SELECT moved.id, moved.version - {steps} + entry.n, entry.kind, moved.updated_at, moved.owner_id,"
+        f" moved.batch_id, moved.type, moved.queue, {{body}},"
+        f" CASE WHEN moved.status = 'SUCCEEDED' THEN moved.result END, {copied}"
+        f" FROM {moved} CROSS JOIN ({entries}) AS entry WHERE TRUE ORDER BY moved.id, entry.n"
+    )
+
+
+def _returning() -> str:
+    return f" RETURNING {', '.join(COLUMNS)}"
+
+
+def _entry_parameters(entries: Sequence[tuple[str, str]]) -> list[Any]:
+    return [value for number, entry in enumerate(entries, 1) for value in (number, *entry)]
+
+
+def _sql(template: str) -> str:
+    """Fill in what the two stores write differently."""
+    sqlite = connection.vendor == "sqlite"
+    return template.replace("{now}", clock()).replace("{body}", "entry.body" if sqlite else "CAST(entry.body AS jsonb)")
+
+
+def _event(row: Sequence[Any]) -> Event:
+    return Event.from_db("default", COLUMNS, _decoded(row))
+
+
+def _decoded(row: Sequence[Any]) -> list[Any]:
+    sqlite = connection.vendor == "sqlite"
+    values = list(row)
+    for position, column in enumerate(COLUMNS):
+        value = values[position]
+        if value is None:
+            continue
+        if column in _JSON:
+            values[position] = json.loads(value)
+        elif sqlite and column in _UUIDS:
+            values[position] = UUID(value)
+        elif sqlite and column in _TIMES and isinstance(value, str):
+            values[position] = datetime.fromisoformat(value).replace(tzinfo=UTC)
+    return values

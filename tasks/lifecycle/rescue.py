@@ -1,0 +1,117 @@
+"""Workers and their leases: whose attempts are still alive, and what becomes of those that are not."""
+
+import random
+from collections.abc import Sequence
+from datetime import timedelta
+from uuid import UUID
+
+from django.db import transaction
+from django.db.models import Max, Q
+from django.db.models.functions import Now
+
+from tasks.lifecycle.attempts import fail
+from tasks.lifecycle.values import Claim, Failure, RunningAttempt
+from tasks.models import Attempt, Event, EventLog, Task, WorkerProcess
+from tasks.registry import Backoff, registry
+from tasks.status import FINAL, AttemptStatus, FailureCode, TaskPriority
+
+
+def register_worker(
+    incarnation: UUID, *, name: str, queues: Sequence[str], concurrency: int, lease_seconds: float
+) -> None:
+    """Note the start of a worker's main process; its lease runs from now."""
+    WorkerProcess.objects.create(
+        incarnation=incarnation,
+        name=name,
+        queues=list(queues),
+        concurrency=concurrency,
+        started_at=Now(),
+        last_heartbeat_at=Now(),
+        lease_expires_at=Now() + timedelta(seconds=lease_seconds),
+    )
+
+
+def heartbeat(incarnation: UUID, *, lease_seconds: float) -> bool:
+    """Prolong the lease. False: it had run out already, so others may have ended our attempts."""
+    own = WorkerProcess.objects.filter(incarnation=incarnation)
+    in_time = own.filter(lease_expires_at__gt=Now()).exists()
+    own.update(last_heartbeat_at=Now(), lease_expires_at=Now() + timedelta(seconds=lease_seconds))
+    return in_time
+
+
+def stop_worker(incarnation: UUID) -> None:
+    """Note that the worker has stopped; its lease ends now."""
+    WorkerProcess.objects.filter(incarnation=incarnation).update(stopped_at=Now(), lease_expires_at=Now())
+
+
+def running_attempts(incarnation: UUID) -> list[RunningAttempt]:
+    """What this worker process runs, as far as the database knows, with the cancel requests."""
+    return _running(Q(incarnation=incarnation))
+
+
+def rescue_lost(limit: int) -> int:
+    """End the attempts of workers whose lease has run out: WORKER_LOST. Returns how many."""
+    alive = WorkerProcess.objects.filter(lease_expires_at__gt=Now()).values("incarnation")
+    lost = _running(~Q(incarnation__in=alive), limit)
+    return sum(end_lost(attempt.claim, f"the worker of attempt {attempt.claim.attempt} is gone") for attempt in lost)
+
+
+def end_lost(claim: Claim, message: str, code: FailureCode = FailureCode.WORKER_LOST) -> bool:
+    """End an attempt whose process is gone; retried while attempts are left. False: the claim had ended."""
+    return fail(claim, Failure(code, message), retry_in_seconds=retry_delay(claim))
+
+
+def retry_delay(claim: Claim) -> float | None:
+    """Seconds until the next attempt, by the task's own delay or its type's backoff; None: this was the last."""
+    if claim.is_last_attempt:
+        return None
+    known = registry.find(claim.type)
+    backoff = known.backoff if known else Backoff()
+    if claim.retry_delay_seconds is not None:
+        backoff = backoff.starting_at(claim.retry_delay_seconds)
+    return backoff.delay(claim.attempts_counted, random.random)
+
+
+def prune(older_than_seconds: float, limit: int) -> int:
+    """Delete up to `limit` final tasks that ended that long ago, with their events. Returns how many.
+
+    `pruned_through` rises in the same transaction, so that no cursor can pass over what is gone unnoticed.
+    """
+    with transaction.atomic():
+        before = Now() - timedelta(seconds=older_than_seconds)
+        old = Task.objects.filter(finished_at__lt=before, status__in=FINAL).order_by("finished_at")
+        ids = list(old.select_for_update(skip_locked=True).values_list("id", flat=True)[:limit])
+        if not ids:
+            return 0
+        events = Event.objects.filter(task_id__in=ids)
+        last = events.aggregate(last=Max("id"))["last"] or 0
+        EventLog.objects.filter(pruned_through__lt=last).update(pruned_through=last)
+        events.delete()
+        Attempt.objects.filter(task_id__in=ids).delete()
+        Task.objects.filter(id__in=ids).delete()
+        return len(ids)
+
+
+def _running(condition: Q, limit: int | None = None) -> list[RunningAttempt]:
+    found = (
+        Attempt.objects.filter(condition, status=AttemptStatus.RUNNING).select_related("task").order_by("started_at")
+    )
+    return [_running_attempt(attempt) for attempt in found[:limit]]
+
+
+def _running_attempt(attempt: Attempt) -> RunningAttempt:
+    task = attempt.task
+    claim = Claim(
+        task_id=task.id,
+        claim_id=attempt.claim_id,
+        attempt=attempt.number,
+        type=task.type,
+        queue=task.queue,
+        priority=TaskPriority(task.priority),
+        arguments=task.arguments,
+        max_attempts=task.max_attempts,
+        attempts_returned=task.attempts_returned,
+        timeout_seconds=task.timeout_seconds,
+        retry_delay_seconds=task.retry_delay_seconds,
+    )
+    return RunningAttempt(claim, attempt.incarnation, attempt.pid, attempt.started_at, task.cancel_requested_at)

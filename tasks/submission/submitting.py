@@ -1,0 +1,130 @@
+"""From a request to a stored and enqueued task, and on request to its end."""
+
+import asyncio
+import logging
+import weakref
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import cache
+from uuid import UUID
+
+from django.conf import settings
+
+from tasks import broker, database, lifecycle
+from tasks.errors import IdempotencyConflict, RateLimited
+from tasks.hub import current_hub
+from tasks.models import Task
+from tasks.models.snapshots import TaskSnapshot, snapshot, snapshots
+from tasks.status import TaskStatus
+from tasks.submission.checks import checked
+from tasks.submission.inserter import Inserter
+from tasks.submission.requests import SubmitAnswer, SubmitRequest
+
+logger = logging.getLogger(__name__)
+
+_inserters: "weakref.WeakKeyDictionary[asyncio.AbstractEventLoop, Inserter]" = weakref.WeakKeyDictionary()
+_waiters: Counter[UUID] = Counter()
+
+
+async def submit(owner_id: UUID, request: SubmitRequest) -> SubmitAnswer:
+    """Store the task and have it enqueued. An answer with a task means that it is committed.
+
+    With `wait_seconds`: answers when the task is final, or after that long, holding no thread and no connection
+    meanwhile. Raises `StoreUnavailable` where the database can't be reached.
+    """
+    row = checked(request, owner_id)
+    if not isinstance(row, Task):
+        return SubmitAnswer(None, errors=row)
+    if not request.wait_seconds:
+        return await _stored(row)
+    if _waiters.total() >= settings.MAX_WAITERS or _waiters[owner_id] >= settings.MAX_WAITERS_PER_USER:
+        message = "too many requests wait for their tasks: submit without waitSeconds, or later"
+        return SubmitAnswer(None, errors=[RateLimited(message, ["waitSeconds"], retry_after_seconds=1.0)])
+    with _counted(owner_id):
+        return await _awaited(row, request.wait_seconds)
+
+
+async def _stored(row: Task) -> SubmitAnswer:
+    event = await _inserter().insert(row)
+    if event is None:
+        return await _found_by_key(row)
+    if row.status == TaskStatus.QUEUED:
+        _sender().put(broker.Message(row.id, row.queue, row.priority, row.timeout_seconds))
+    return SubmitAnswer(TaskSnapshot.of_row(row, event.id))
+
+
+async def _awaited(row: Task, wait_seconds: float) -> SubmitAnswer:
+    """Attached before the row commits, so that no event can pass unseen."""
+    hub = current_hub()
+    async with hub.final_waiter(row.id) as final:
+        answer = await _stored(row)
+        if answer.task is None:
+            return answer
+        if answer.deduplicated:
+            return await _awaited_other(answer, wait_seconds)
+        try:
+            return SubmitAnswer(await asyncio.wait_for(final, wait_seconds))
+        except TimeoutError:
+            return SubmitAnswer(await database.read(snapshot, row.id) or answer.task)
+
+
+async def _awaited_other(answer: SubmitAnswer, wait_seconds: float) -> SubmitAnswer:
+    """Wait for the task that was found by its key: attach first, then look whether it has ended already."""
+    assert answer.task is not None  # noqa: S101 - only called with one
+    task_id = answer.task.id
+    async with current_hub().final_waiter(task_id) as final:
+        now = await database.read(snapshot, task_id) or answer.task
+        if not now.status.is_final:
+            try:
+                now = await asyncio.wait_for(final, wait_seconds)
+            except TimeoutError:
+                now = await database.read(snapshot, task_id) or now
+    return SubmitAnswer(now, deduplicated=True)
+
+
+async def _found_by_key(row: Task) -> SubmitAnswer:
+    """The task that has this owner's key already, if it is the same task; else a conflict."""
+    found = await database.read(_by_key, row)
+    if found is None:
+        raise RuntimeError(f"task {row.id} was not stored, and no other has its idempotency key")
+    standing, same = found
+    if same:
+        return SubmitAnswer(standing, deduplicated=True)
+    message = f"the key {row.idempotency_key!r} belongs to a task of another type or with other arguments"
+    return SubmitAnswer(None, errors=[IdempotencyConflict(message, ["input", "idempotencyKey"], task_id=standing.id)])
+
+
+def _by_key(row: Task) -> tuple[TaskSnapshot, bool] | None:
+    with_key = Task.objects.filter(owner_id=row.owner_id, idempotency_key=row.idempotency_key)
+    digest = with_key.values_list("arguments_digest", flat=True).first()
+    found = snapshots(with_key)
+    return (found[0], bytes(digest) == row.arguments_digest) if found and digest is not None else None
+
+
+@contextmanager
+def _counted(owner_id: UUID) -> Iterator[None]:
+    _waiters[owner_id] += 1
+    try:
+        yield
+    finally:
+        _waiters[owner_id] -= 1
+        if not _waiters[owner_id]:
+            del _waiters[owner_id]
+
+
+def _inserter() -> Inserter:
+    loop = asyncio.get_running_loop()
+    if loop not in _inserters:
+        _inserters[loop] = Inserter()
+    return _inserters[loop]
+
+
+@cache
+def _sender() -> broker.Sender:
+    return broker.Sender(on_sent=lambda ids: database.guarded(lifecycle.mark_enqueued, ids))
+
+
+def enqueue(task: Task | TaskSnapshot) -> None:
+    """Have a QUEUED task's message sent soon."""
+    _sender().put(broker.Message(task.id, task.queue, task.priority, task.timeout_seconds))

@@ -1,0 +1,55 @@
+"""A pool child: what it sets up once, after the fork, before its first attempt."""
+
+import ctypes
+import gc
+import logging
+import os
+import signal
+import sys
+from typing import Final
+from uuid import UUID
+
+from django.db import connections
+
+from tasks import channel
+from tasks.worker.attempt import Place
+from tasks.worker.calling import HandlerCaller
+from tasks.worker.flusher import Flusher
+from tasks.worker.slots import Slot
+
+logger = logging.getLogger(__name__)
+_PR_SET_PDEATHSIG: Final = 1
+_FLUSH_SECONDS: Final = 0.5
+
+
+def begin(incarnation: UUID, worker: str, slot: Slot, parent: int) -> Place:
+    """Make this process a place for attempts. It dies with its parent, and shares no connection with it."""
+    _die_with(parent)
+    _forget_inherited_connections()
+    slot.occupy(os.getpid())
+    # What was imported before the fork never becomes garbage: the collector need not look at it again and again.
+    gc.freeze()
+    return Place(incarnation, worker, os.getpid(), slot, HandlerCaller(), Flusher())
+
+
+def end(place: Place) -> None:
+    """Let what was published last be sent, before the process exits."""
+    place.caller.close()
+    channel.flush(_FLUSH_SECONDS)
+
+
+def _die_with(parent: int) -> None:
+    """Have the kernel kill this process when its parent dies: nobody would listen to it any more."""
+    if sys.platform != "linux":
+        return
+    if ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0) != 0:
+        logger.warning("prctl(PR_SET_PDEATHSIG) failed: %s", os.strerror(ctypes.get_errno()))
+    if os.getppid() != parent:
+        # It died between the fork and the call above.
+        os._exit(1)
+
+
+def _forget_inherited_connections() -> None:
+    """Drop the parent's database connections without a word to the server, which would end them for the parent too."""
+    for connection in connections.all(initialized_only=True):
+        connection.connection = None

@@ -1,0 +1,266 @@
+"""What the tests of the hub and of its sources share: tasks with events, transactions held open, sinks and layers."""
+
+import asyncio
+import random
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from typing import Any
+from uuid import UUID, uuid4
+
+import psycopg2
+from channels_redis.pubsub import RedisPubSubChannelLayer
+from django.db import connection, transaction
+from uuid_utils.compat import uuid7
+
+from tasks import database, lifecycle
+from tasks.hub import EventSource, Frame
+from tasks.lifecycle import Claim, Logged, Progressed
+from tasks.models import Task, User
+from tasks.status import LogLevel, TaskStatus
+
+DEADLINE_SECONDS = 20.0
+"""For a fact that a test waits for; most are there within milliseconds."""
+
+
+# ---- tasks ----------------------------------------------------------------------------------------------------------
+
+
+def new_owner() -> User:
+    return User.objects.create(username=f"user-{uuid4()}")
+
+
+def new_row(owner: User, **changes: Any) -> Task:
+    now = datetime.now(UTC)
+    given = {
+        "id": uuid7(),
+        "type": "reverse_string",
+        "owner": owner,
+        "queue": "default",
+        "arguments": {"text": "abc"},
+        "arguments_digest": b"digest",
+        "status": TaskStatus.QUEUED,
+        "attempt_allowance": 3,
+        "max_attempts": 3,
+        "created_at": now,
+        "updated_at": now,
+    }
+    return Task(**{**given, **changes})
+
+
+def stored(owner: User, **changes: Any) -> Task:
+    task = new_row(owner, **changes)
+    lifecycle.insert([task])
+    return task
+
+
+def claimed(task: Task) -> Claim:
+    claim = lifecycle.claim(task.id, incarnation=uuid4(), worker="worker@here", pid=1)
+    assert claim is not None
+    return claim
+
+
+def log_lines(claim: Claim, count: int) -> None:
+    """Append events, each in a transaction of its own."""
+    for number in range(count):
+        lifecycle.record(claim, [Logged(LogLevel.INFO, f"line {number}")])
+
+
+def log_lines_at_once(claim: Claim, count: int) -> None:
+    """Append events in few transactions."""
+    lifecycle.record(claim, [Logged(LogLevel.INFO, f"line {number}") for number in range(count)])
+
+
+def finished(task: Task, lines: int = 0) -> Task:
+    """Run a task to its end."""
+    claim = claimed(task)
+    if lines:
+        log_lines_at_once(claim, lines)
+    assert lifecycle.succeed(claim, {"text": "cba"})
+    return task
+
+
+def progressed(claim: Claim, fraction: float) -> None:
+    lifecycle.record(claim, [Progressed(fraction, None)])
+
+
+def do(fn: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
+    """Work on the database from a test's coroutine."""
+    return database.write(fn, *args, **kwargs)
+
+
+# ---- transactions that stay open ------------------------------------------------------------------------------------
+
+_APPEND = """
+    WITH moved AS (UPDATE tasks_task SET version = version + 1 WHERE id = %s RETURNING *)
+    INSERT INTO tasks_event
+        (task_id, version, kind, at, owner_id, type, queue, body, status, attempt, max_attempts)
+    SELECT id, version, 'LOG', now(), owner_id, type, queue, '{"level": "INFO", "message": "held"}', status, attempt,
+        max_attempts FROM moved
+    RETURNING id
+"""
+
+
+class OpenTransaction:
+    """A transaction on a connection of its own, whose events nobody publishes."""
+
+    def __init__(self) -> None:
+        self._connection = psycopg2.connect(**connection.get_connection_params())
+
+    def number(self) -> int:
+        """Have a transaction number, so that one begun later has a higher one."""
+        return int(self._ask("SELECT pg_current_xact_id()::text::bigint"))
+
+    def append(self, task: Task) -> int:
+        """Store an event and tell its id."""
+        return int(self._ask(_APPEND, [str(task.id)]))
+
+    def commit(self) -> None:
+        self._connection.commit()
+
+    def roll_back(self) -> None:
+        self._connection.rollback()
+
+    def close(self) -> None:
+        self._connection.close()
+
+    def _ask(self, query: str, values: list[Any] | None = None) -> Any:
+        with self._connection.cursor() as cursor:
+            cursor.execute(query, values)
+            row = cursor.fetchone()
+            assert row is not None
+            return row[0]
+
+
+@contextmanager
+def open_transactions(count: int) -> Iterator[list[OpenTransaction]]:
+    transactions = [OpenTransaction() for _ in range(count)]
+    try:
+        yield transactions
+    finally:
+        for each in transactions:
+            each.close()
+
+
+def append_alone(task: Task) -> None:
+    """Store an event in a transaction of its own, and publish nothing."""
+    with transaction.atomic(), connection.cursor() as cursor:
+        cursor.execute(_APPEND, [task.id])
+
+
+# ---- readers --------------------------------------------------------------------------------------------------------
+
+
+class ListSink:
+    """A sink that keeps what it is told, and is full while as much is kept as it may."""
+
+    def __init__(self, limit: int = 10**9) -> None:
+        self.frames: list[Frame] = []
+        self.taken = 0
+        self.limit = limit
+        self.has_ended = False
+        self.error: Exception | None = None
+        self._changed = asyncio.Event()
+
+    @property
+    def full(self) -> bool:
+        return len(self.frames) - self.taken >= self.limit
+
+    def put(self, frame: Frame) -> None:
+        self.frames.append(frame)
+        self._changed.set()
+
+    def end(self) -> None:
+        self.has_ended = True
+        self._changed.set()
+
+    def fail(self, error: Exception) -> None:
+        self.error = error
+        self._changed.set()
+
+    def take_all(self, source: EventSource) -> None:
+        """Make room."""
+        self.taken = len(self.frames)
+        source.resume()
+
+    async def until(self, fact: Callable[[], Any]) -> None:
+        """Wait for a fact about what this sink was told."""
+        async with asyncio.timeout(DEADLINE_SECONDS):
+            while not fact():
+                self._changed.clear()
+                await self._changed.wait()
+
+    @property
+    def events(self) -> list[Frame]:
+        return [frame for frame in self.frames if frame.kind == "EVENT"]
+
+    @property
+    def kinds(self) -> list[str]:
+        return [frame.gap or frame.kind for frame in self.frames]
+
+    def versions(self, task_id: UUID | None = None) -> list[int]:
+        return [f.event.version for f in self.events if f.event and task_id in (None, f.event.task_id)]
+
+    def ids(self) -> list[int]:
+        return [frame.event.id for frame in self.events if frame.event]
+
+
+async def until(fact: Callable[[], Any]) -> None:
+    """Wait for a fact that nothing announces."""
+    async with asyncio.timeout(DEADLINE_SECONDS):
+        while not fact():  # noqa: ASYNC110 - nothing announces it
+            await asyncio.sleep(0.005)
+
+
+async def pulled(source: EventSource, count: int) -> list[Frame]:
+    """Pull so many frames."""
+    async with asyncio.timeout(DEADLINE_SECONDS):
+        return [await anext(source) for _ in range(count)]
+
+
+async def pulled_to_the_end(source: EventSource) -> list[Frame]:
+    async with asyncio.timeout(DEADLINE_SECONDS):
+        return [frame async for frame in source]
+
+
+# ---- bad channel layers ---------------------------------------------------------------------------------------------
+
+
+class LossyLayer(RedisPubSubChannelLayer):  # type: ignore[misc]  # channels_redis is untyped
+    """Loses a third of all messages of events."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.random = random.Random(7)  # noqa: S311 - a fixed fate
+        self.lost = 0
+
+    async def group_send(self, group: str, message: dict[str, Any]) -> None:
+        if "events" in message:
+            kept = [event for event in message["events"] if self.random.random() > 1 / 3]
+            self.lost += len(message["events"]) - len(kept)
+            message = {**message, "events": kept}
+        await super().group_send(group, message)
+
+
+class SwappingLayer(RedisPubSubChannelLayer):  # type: ignore[misc]  # channels_redis is untyped
+    """Swaps neighbouring events, and tells each twice."""
+
+    swapped = 0
+
+    async def group_send(self, group: str, message: dict[str, Any]) -> None:
+        events = message.get("events", [])
+        for event in reversed(events):
+            await super().group_send(group, {**message, "events": [event, event]})
+            type(self).swapped += 1
+        if "events" not in message:
+            await super().group_send(group, message)
+
+
+class AwayLayer(RedisPubSubChannelLayer):  # type: ignore[misc]  # channels_redis is untyped
+    """Can't be reached."""
+
+    async def group_send(self, group: str, message: dict[str, Any]) -> None:
+        raise ConnectionError
+
+    async def group_add(self, group: str, channel: str) -> None:
+        raise ConnectionError

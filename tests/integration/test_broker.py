@@ -1,0 +1,65 @@
+"""What we hand to the broker is what Celery itself would hand to it."""
+
+import json
+from typing import Any
+from uuid import uuid4
+
+import pytest
+from celery import Celery
+from django.conf import settings
+from redis import Redis
+
+from tasks import broker
+from tasks.broker import Message
+from tasks.status import TaskPriority
+
+
+@pytest.fixture
+def redis() -> Any:
+    client = Redis.from_url(settings.REDIS_URL)
+    client.flushdb()
+    yield client
+    client.close()
+
+
+def shape(value: Any) -> Any:
+    """The keys of a message at every depth, and the types of what they hold, None aside."""
+    if isinstance(value, dict):
+        return {key: shape(inner) for key, inner in value.items()}
+    return None if value is None else type(value).__name__
+
+
+@pytest.mark.parametrize("priority", TaskPriority)
+def test_a_message_is_shaped_as_celerys_own(redis: Any, priority: TaskPriority):
+    celery = Celery(broker=settings.REDIS_URL)
+    celery.conf.broker_transport_options = settings.CELERY_BROKER_TRANSPORT_OPTIONS
+    message = Message(uuid4(), "default", priority, 30.0)
+    step = broker.PRIORITY_STEPS[priority]
+
+    celery.send_task(
+        broker.CELERY_TASK, [str(message.task_id)], queue="default", priority=step, time_limit=32.0, ignore_result=True
+    )
+    assert broker.send([message])
+
+    list_name = f"default\x06\x16{step}" if step else "default"
+    ours, celerys = (json.loads(raw) for raw in redis.lrange(list_name, 0, -1))
+    assert ours["body"] == celerys["body"]
+    assert ours["headers"].pop("sent_at") > 0
+    for volatile in ("argsrepr", "origin", "kwargsrepr"):
+        assert ours["headers"].pop(volatile) is not None
+        assert celerys["headers"].pop(volatile) is not None
+    assert shape(ours) == shape(celerys)
+    assert ours["headers"]["timelimit"] == celerys["headers"]["timelimit"] == [32.0, None]
+    assert ours["properties"]["delivery_info"] == celerys["properties"]["delivery_info"]
+    celery.close()
+
+
+def test_the_next_message_is_the_one_sent_first(redis: Any):
+    assert broker.next_sent_at("default", TaskPriority.NORMAL) is None
+
+    broker.send([Message(uuid4(), "default", TaskPriority.NORMAL, None)])
+    first = broker.next_sent_at("default", TaskPriority.NORMAL)
+    broker.send([Message(uuid4(), "default", TaskPriority.NORMAL, None)])
+
+    assert broker.next_sent_at("default", TaskPriority.NORMAL) == first
+    assert broker.next_sent_at("default", TaskPriority.HIGH) is None

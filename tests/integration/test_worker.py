@@ -1,0 +1,618 @@
+"""Attempts as a pool child makes them, on the real store, and what the main process does about children."""
+
+import asyncio
+import logging
+import os
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+from uuid import UUID, uuid4
+
+import pytest
+from django.db import connection
+from pytest_django.fixtures import Settings
+from uuid_utils.compat import uuid7
+
+from tasks import lifecycle
+from tasks.models import Attempt, Event, Task
+from tasks.registry import RejectTask, TaskCancelled, TaskContext
+from tasks.status import AttemptStatus, FailureCode, LogLevel, TaskStatus
+from tasks.worker import attempt
+from tasks.worker.attempt import Place
+from tasks.worker.calling import HandlerCaller
+from tasks.worker.celery_task import run as celery_run
+from tasks.worker.children import Children
+from tasks.worker.flusher import Flusher
+from tasks.worker.slots import Slots
+from tests.unit.worker.claims import register
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+@dataclass(frozen=True)
+class Number:
+    """A result."""
+
+    number: int
+    """Any."""
+
+
+class Scene:
+    """A worker with one child, which is this process, and one task after the other."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.monkeypatch = monkeypatch
+        self.slots = Slots(4)
+        self.place = Place(uuid4(), "worker@here", os.getpid(), self.slots[0], HandlerCaller(), Flusher())
+
+    def submit(self, handler: Callable[..., Any], arguments: Any = None, **changes: Any) -> Task:
+        """Store a QUEUED task whose type is this handler alone."""
+        options = {key: changes.pop(key) for key in ("retry_on", "do_not_retry_on") if key in changes}
+        register(self.monkeypatch, handler, name="under_test", **options)
+        now = datetime.now(UTC)
+        given = {
+            "id": uuid7(),
+            "type": "under_test",
+            "queue": "default",
+            "arguments": arguments or {},
+            "arguments_digest": b"digest",
+            "status": TaskStatus.QUEUED,
+            "attempt_allowance": 3,
+            "max_attempts": 3,
+            "timeout_seconds": 20,
+            "created_at": now,
+            "updated_at": now,
+        }
+        task = Task(**{**given, **changes})
+        lifecycle.insert([task])
+        return task
+
+    def run(self, handler: Callable[..., Any], arguments: Any = None, **changes: Any) -> Task:
+        """Submit and attempt it once; return the row as it is then."""
+        task = self.submit(handler, arguments, **changes)
+        attempt.run(task.id, self.place)
+        task.refresh_from_db()
+        return task
+
+
+@pytest.fixture
+def scene(monkeypatch: pytest.MonkeyPatch) -> Iterator[Scene]:
+    scene = Scene(monkeypatch)
+    yield scene
+    scene.place.caller.close()
+
+
+def last_attempt(task: Task) -> Attempt:
+    return Attempt.objects.filter(task=task).latest("number")
+
+
+def events(task: Task) -> list[Event]:
+    return list(Event.objects.filter(task_id=task.id).order_by("version"))
+
+
+# ---- how an attempt comes out
+
+
+def test_a_result_is_stored_with_its_task(scene: Scene):
+    def double(number: int) -> Number:
+        return Number(2 * number)
+
+    task = scene.run(double, {"number": 21})
+
+    assert task.status == TaskStatus.SUCCEEDED
+    assert task.result == {"number": 42}
+    assert last_attempt(task).status == AttemptStatus.SUCCEEDED
+    assert [event.status for event in events(task)] == ["QUEUED", "RUNNING", "SUCCEEDED"]
+
+
+def test_an_async_handler_runs(scene: Scene):
+    async def double(number: int) -> Number:
+        await asyncio.sleep(0)
+        return Number(2 * number)
+
+    assert scene.run(double, {"number": 21}).result == {"number": 42}
+
+
+def boom() -> None:
+    raise ValueError("boom")
+
+
+def exit_process() -> None:
+    sys.exit(3)
+
+
+def interrupt() -> None:
+    raise KeyboardInterrupt
+
+
+def exhaust_memory() -> None:
+    raise MemoryError
+
+
+def reject() -> None:
+    raise RejectTask("not this one")
+
+
+def cancel_itself() -> None:
+    raise TaskCancelled("nobody asked")
+
+
+def forget_result() -> Number:
+    return None  # type: ignore[return-value]
+
+
+def return_nul() -> str:
+    return "a\x00b"
+
+
+def return_surrogate() -> str:
+    return "a\ud800b"
+
+
+def return_nan() -> float:
+    return float("nan")
+
+
+def return_too_much() -> str:
+    return "x" * 300_000
+
+
+async def boom_later() -> None:
+    await asyncio.sleep(0)
+    raise ValueError("boom")
+
+
+async def exit_later() -> None:
+    await asyncio.sleep(0)
+    sys.exit(3)
+
+
+@pytest.mark.parametrize(
+    ("handler", "code", "status"),
+    [
+        pytest.param(boom, FailureCode.EXCEPTION, TaskStatus.RETRYING, id="raises"),
+        pytest.param(boom_later, FailureCode.EXCEPTION, TaskStatus.RETRYING, id="async, raises"),
+        pytest.param(exit_process, FailureCode.EXCEPTION, TaskStatus.RETRYING, id="calls sys.exit"),
+        pytest.param(exit_later, FailureCode.EXCEPTION, TaskStatus.RETRYING, id="async, calls sys.exit"),
+        pytest.param(interrupt, FailureCode.EXCEPTION, TaskStatus.RETRYING, id="raises KeyboardInterrupt"),
+        pytest.param(cancel_itself, FailureCode.EXCEPTION, TaskStatus.RETRYING, id="cancels itself"),
+        pytest.param(exhaust_memory, FailureCode.OUT_OF_MEMORY, TaskStatus.RETRYING, id="out of memory"),
+        pytest.param(reject, FailureCode.REJECTED, TaskStatus.FAILED, id="rejects"),
+        pytest.param(forget_result, FailureCode.INVALID_RESULT, TaskStatus.FAILED, id="None for a result"),
+        pytest.param(return_nul, FailureCode.INVALID_RESULT, TaskStatus.FAILED, id="NUL in the result"),
+        pytest.param(return_surrogate, FailureCode.INVALID_RESULT, TaskStatus.FAILED, id="surrogate in the result"),
+        pytest.param(return_nan, FailureCode.INVALID_RESULT, TaskStatus.FAILED, id="NaN for a result"),
+        pytest.param(return_too_much, FailureCode.INVALID_RESULT, TaskStatus.FAILED, id="a result too large"),
+    ],
+)
+def test_a_handler_that_fails_ends_its_attempt_and_nothing_else(
+    scene: Scene, handler: Callable[[], Any], code: FailureCode, status: TaskStatus
+):
+    task = scene.run(handler)
+
+    assert task.status == status
+    assert task.failure["code"] == code
+    ended = last_attempt(task)
+    assert ended.status == AttemptStatus.FAILED
+    assert ended.failure["traceback"]
+    assert "worker/attempt.py" not in ended.failure["traceback"] or code is FailureCode.INVALID_RESULT
+    assert scene.slots[0].claim_id is None
+
+
+def test_the_last_attempt_that_fails_fails_the_task(scene: Scene):
+    assert scene.run(boom, max_attempts=1).status == TaskStatus.FAILED
+
+
+def test_a_handler_that_takes_too_long_times_out(scene: Scene):
+    def sleep() -> None:
+        time.sleep(20)
+
+    task = scene.run(sleep, timeout_seconds=0.2)
+
+    assert task.failure["code"] == FailureCode.TIMEOUT
+    assert "0.2 seconds" in task.failure["message"]
+    assert "in sleep" in last_attempt(task).failure["traceback"]
+
+
+def test_an_unknown_type_is_rejected(scene: Scene):
+    task = scene.run(boom, type="gone")
+
+    assert task.status == TaskStatus.FAILED
+    assert task.failure["code"] == FailureCode.REJECTED
+    assert "'gone'" in task.failure["message"]
+
+
+def test_stored_arguments_that_no_longer_fit_are_rejected(scene: Scene):
+    def double(number: int) -> Number:
+        return Number(2 * number)
+
+    task = scene.run(double, {"number": "many"})
+
+    assert task.failure["code"] == FailureCode.REJECTED
+    assert "number" in task.failure["message"]
+
+
+def test_a_handler_that_prints_a_megabyte_harms_nothing(scene: Scene, capfd: pytest.CaptureFixture[str]):
+    def chat() -> None:
+        print("x" * 1_000_000)  # noqa: T201 - what is under test
+
+    assert scene.run(chat).status == TaskStatus.SUCCEEDED
+    assert len(capfd.readouterr().out) > 1_000_000
+
+
+# ---- deliveries
+
+
+def test_a_second_delivery_does_not_start_a_second_attempt(scene: Scene):
+    calls: list[int] = []
+
+    def count() -> None:
+        calls.append(1)
+
+    task = scene.run(count)
+    attempt.run(task.id, scene.place)
+
+    assert calls == [1]
+    assert Attempt.objects.filter(task=task).count() == 1
+
+
+@pytest.mark.parametrize("message", ["no id", "", "null"])
+def test_a_message_without_a_tasks_id_is_logged_and_left(message: str, caplog: pytest.LogCaptureFixture):
+    celery_run(message)
+
+    assert "without a task's id" in caplog.text
+
+
+def test_an_unknown_task_is_left_quietly(scene: Scene, caplog: pytest.LogCaptureFixture):
+    caplog.set_level(logging.INFO, "tasks.worker")
+
+    attempt.run(uuid4(), scene.place)
+
+    assert caplog.text == ""
+
+
+# ---- what a handler reports
+
+
+def test_all_reports_are_stored_in_order_before_the_event_that_ends_the_attempt(scene: Scene):
+    def report(context: TaskContext) -> None:
+        for number in range(300):
+            context.emit(f"{number},")
+            context.log(str(number), LogLevel.DEBUG)
+            context.report_progress(number / 299)
+
+    task = scene.run(report)
+
+    told = events(task)
+    assert [event.version for event in told] == list(range(1, task.version + 1))
+    assert [event.body["message"] for event in told if event.kind == "LOG"] == [str(n) for n in range(300)]
+    assert "".join(event.body["chunk"] for event in told if event.kind == "OUTPUT") == "".join(
+        f"{n}," for n in range(300)
+    )
+    assert told[-1].status == TaskStatus.SUCCEEDED
+    assert told[-1].progress["fraction"] == 1.0
+
+
+def test_reports_survive_an_attempt_that_fails(scene: Scene):
+    def report_and_fail(context: TaskContext) -> None:
+        context.log("last words")
+        raise ValueError("boom")
+
+    assert [event.kind for event in events(scene.run(report_and_fail))] == ["STATUS", "STATUS", "LOG", "STATUS"]
+
+
+def test_what_the_store_cannot_hold_is_replaced(scene: Scene):
+    def report(context: TaskContext) -> None:
+        context.log("a\x00b")
+        context.emit("a\ud800b")
+        context.report_progress(0.5, "a\x00b")
+
+    task = scene.run(report)
+
+    assert {event.body.get("message") or event.body.get("chunk") for event in events(task)} >= {"a\ufffdb"}
+    assert task.progress["message"] == "a\ufffdb"
+
+
+# ---- cancels
+
+
+def test_a_running_task_is_cancelled_at_the_next_report(scene: Scene):
+    def work(context: TaskContext) -> None:
+        lifecycle.request_cancel(context.task_id)
+        while True:
+            context.report_progress(0.5)
+            time.sleep(0.01)
+
+    task = scene.run(work)
+
+    assert task.status == TaskStatus.CANCELLED
+    assert last_attempt(task).status == AttemptStatus.CANCELLED
+
+
+def test_a_handler_may_stop_in_its_own_way(scene: Scene):
+    def work(context: TaskContext) -> Number:
+        claim_id = scene.slots[0].claim_id
+        assert claim_id is not None
+        lifecycle.request_cancel(context.task_id)
+        scene.slots[0].ask_cancel(claim_id)
+        assert context.is_cancelled()
+        return Number(1)
+
+    task = scene.run(work)
+
+    assert task.status == TaskStatus.SUCCEEDED
+
+
+def test_a_failure_after_a_cancel_is_a_cancel(scene: Scene):
+    def work(context: TaskContext) -> None:
+        lifecycle.request_cancel(context.task_id)
+        raise ValueError("boom")
+
+    task = scene.run(work)
+
+    assert task.status == TaskStatus.CANCELLED
+
+
+def test_an_async_handler_is_cancelled_while_it_waits(scene: Scene):
+    async def work(context: TaskContext) -> None:
+        loop = asyncio.get_running_loop()
+        await loop.run_in_executor(None, _request_cancel, context.task_id)
+        claim_id = scene.slots[0].claim_id
+        assert claim_id is not None
+        scene.slots[0].ask_cancel(claim_id)
+        await asyncio.sleep(20)
+
+    assert scene.run(work).status == TaskStatus.CANCELLED
+
+
+def _request_cancel(task_id: UUID) -> None:
+    lifecycle.request_cancel(task_id)
+    connection.close()
+
+
+def test_an_attempt_that_somebody_else_ended_records_nothing_more(scene: Scene):
+    def work(context: TaskContext) -> Number:
+        (running,) = lifecycle.running_attempts(scene.place.incarnation)
+        lifecycle.give_back(running.claim)
+        context.emit("too late")
+        return Number(1)
+
+    task = scene.run(work)
+
+    assert task.status == TaskStatus.QUEUED
+    assert task.result is None
+    assert [event.kind for event in events(task)] == ["STATUS"] * 3
+
+
+# ---- the store away
+
+
+def test_a_result_outlives_a_restart_of_the_database(scene: Scene, caplog: pytest.LogCaptureFixture):
+    if connection.vendor != "postgresql":
+        pytest.skip("SQLite has no server that could end a session")
+
+    def cut_off() -> Number:
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT pg_backend_pid()")
+            pid = cursor.fetchone()[0]
+        thread = threading.Thread(target=_terminate, args=[pid])
+        thread.start()
+        thread.join()
+        return Number(1)
+
+    task = scene.run(cut_off)
+
+    assert task.status == TaskStatus.SUCCEEDED
+    assert "database is away" in caplog.text
+    assert Attempt.objects.filter(task=task).count() == 1
+
+
+def _terminate(pid: int) -> None:
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_terminate_backend(%s, 5000)", [pid])
+    connection.close()
+
+
+# ---- children
+
+
+class Pool:
+    """A worker whose children claim a task and then hang, as in C code."""
+
+    def __init__(self, scene: Scene) -> None:
+        self.scene = scene
+        self.children = Children(scene.slots)
+        self._forked: list[int] = []
+        self._limits = ExitStack()
+
+    def fork(self, number: int) -> int:
+        """Start a child that hangs until it is killed."""
+        pid = os.fork()
+        if pid == 0:
+            self.scene.slots[number].occupy(os.getpid())
+            while True:
+                time.sleep(60)
+        self._forked.append(pid)
+        self._until(lambda: self.scene.slots[number].pid == pid)
+        self.children.watch()
+        return pid
+
+    def claim(self, task: Task, number: int, times_out_at: float = 0.0) -> UUID:
+        """Claim the task for a child, which hangs then. Returns the claim's id."""
+        connection.close()
+        pid = self.fork(number)
+        claim = lifecycle.claim(task.id, incarnation=self.scene.place.incarnation, worker="worker@here", pid=pid)
+        assert claim is not None
+        self.scene.slots[number].hold(claim.claim_id)
+        # The child would write both itself, had it not been forked before the claim.
+        self._limits.enter_context(self.scene.slots[number].limited(times_out_at))
+        return claim.claim_id
+
+    def look(self) -> None:
+        """Do what upkeep does each second."""
+        self.children.look_after(lifecycle.running_attempts(self.scene.place.incarnation))
+
+    def watch_until_lost(self) -> None:
+        """Watch until a child with work is gone, then look at the database."""
+        self._until(self.children.watch)
+        self.look()
+
+    def _until(self, is_true: Callable[[], bool]) -> None:
+        give_up_at = time.monotonic() + 10
+        while not is_true():
+            assert time.monotonic() < give_up_at
+            time.sleep(0.005)
+
+    def end(self) -> None:
+        """Leave no child behind."""
+        self._limits.close()
+        for pid in self._forked:
+            os.kill(pid, 9)
+            os.waitpid(pid, 0)
+
+
+@pytest.fixture
+def pool(scene: Scene) -> Iterator[Pool]:
+    pool = Pool(scene)
+    yield pool
+    pool.end()
+
+
+def test_the_attempt_of_a_killed_child_ends_at_once(scene: Scene, pool: Pool):
+    task = scene.submit(boom)
+    pool.claim(task, 0)
+
+    os.kill(scene.slots[0].pid, 9)
+    pool.watch_until_lost()
+
+    task.refresh_from_db()
+    assert task.status == TaskStatus.RETRYING
+    assert task.failure["code"] == FailureCode.WORKER_LOST
+    assert "SIGKILL" in task.failure["message"]
+
+
+def test_a_child_far_beyond_its_time_is_killed_and_its_attempt_timed_out(scene: Scene, pool: Pool):
+    task = scene.submit(boom)
+    pool.claim(task, 0, times_out_at=time.monotonic() - 10)
+
+    pool.watch_until_lost()
+
+    task.refresh_from_db()
+    assert task.failure["code"] == FailureCode.TIMEOUT
+
+
+def test_a_child_within_its_time_is_left_alone(scene: Scene, pool: Pool):
+    task = scene.submit(boom)
+    pool.claim(task, 0, times_out_at=time.monotonic() + 60)
+
+    assert not pool.children.watch()
+    pool.look()
+    pool.look()
+
+    task.refresh_from_db()
+    assert task.status == TaskStatus.RUNNING
+
+
+def test_a_cancel_is_passed_on_first_and_ends_the_child_after_its_grace(scene: Scene, pool: Pool, settings: Settings):
+    settings.CANCEL_GRACE_SECONDS = 0.2
+    task = scene.submit(boom)
+    claim_id = pool.claim(task, 0)
+    lifecycle.request_cancel(task.id)
+
+    pool.look()
+    assert scene.slots[0].is_cancel_asked(claim_id.bytes)
+    assert not pool.children.watch()
+    pool.watch_until_lost()
+
+    task.refresh_from_db()
+    assert task.status == TaskStatus.CANCELLED
+    assert last_attempt(task).status == AttemptStatus.CANCELLED
+
+
+def test_a_cancel_does_not_end_a_child_that_has_gone_on_to_another_task(scene: Scene, pool: Pool, settings: Settings):
+    settings.CANCEL_GRACE_SECONDS = 0.0
+    task = scene.submit(boom)
+    pool.claim(task, 0)
+    lifecycle.request_cancel(task.id)
+    pool.look()
+
+    scene.slots[0].hold(uuid4())
+
+    assert not pool.children.watch()
+    assert not pool.children.watch()
+
+
+def test_an_innocent_attempt_that_is_killed_in_the_race_is_given_back_uncounted(
+    scene: Scene, pool: Pool, settings: Settings
+):
+    settings.CANCEL_GRACE_SECONDS = 0.0
+    guilty, innocent = scene.submit(boom), scene.submit(boom)
+    pid = pool.fork(0)
+    place = {"incarnation": scene.place.incarnation, "worker": "worker@here", "pid": pid}
+    first = lifecycle.claim(guilty.id, **place)
+    assert first is not None
+    scene.slots[0].hold(first.claim_id)
+    lifecycle.request_cancel(guilty.id)
+    pool.look()
+    pool.children.watch()
+    # Between the look and the kill it had ended the one and claimed the other.
+    lifecycle.cancelled(first)
+    second = lifecycle.claim(innocent.id, **place)
+    assert second is not None
+    scene.slots[0].hold(second.claim_id)
+
+    pool.watch_until_lost()
+
+    innocent.refresh_from_db()
+    assert innocent.status == TaskStatus.QUEUED
+    assert innocent.attempts_returned == 1
+    assert last_attempt(innocent).status == AttemptStatus.RETURNED
+
+
+def test_what_still_runs_when_the_grace_is_over_is_given_back(scene: Scene, pool: Pool):
+    task = scene.submit(boom)
+    pool.claim(task, 0)
+
+    pool.children.stop_within(0)
+    assert not pool.children.is_settled()
+    pool.watch_until_lost()
+    pool.look()
+
+    task.refresh_from_db()
+    assert task.status == TaskStatus.QUEUED
+    assert last_attempt(task).status == AttemptStatus.RETURNED
+    assert pool.children.is_settled()
+
+
+def test_an_attempt_that_no_child_holds_ends_at_the_second_look(scene: Scene, pool: Pool):
+    task = scene.submit(boom)
+    lifecycle.claim(task.id, incarnation=scene.place.incarnation, worker="worker@here", pid=999_999)
+
+    pool.look()
+    task.refresh_from_db()
+    assert task.status == TaskStatus.RUNNING
+    pool.look()
+
+    task.refresh_from_db()
+    assert task.failure["code"] == FailureCode.WORKER_LOST
+
+
+def test_a_child_whose_attempt_was_ended_elsewhere_is_ended_at_the_second_look(scene: Scene, pool: Pool):
+    task = scene.submit(boom)
+    pool.claim(task, 0)
+    (running,) = lifecycle.running_attempts(scene.place.incarnation)
+    lifecycle.end_lost(running.claim, "rescued by another worker")
+
+    pool.look()
+    assert not pool.children.watch()
+    pool.look()
+    pool.watch_until_lost()
+
+    assert Attempt.objects.filter(task=task).count() == 1
+    task.refresh_from_db()
+    assert task.status == TaskStatus.RETRYING
