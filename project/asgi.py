@@ -1,7 +1,9 @@
 """The server: `/graphql` is ours on both doors, everything else is Django's."""
 
+import asyncio
+import logging
 import os
-from collections.abc import Awaitable, Callable, MutableMapping
+from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
 from channels.routing import ProtocolTypeRouter
@@ -14,14 +16,18 @@ from tasks import database  # noqa: E402 - the app registry must be full first
 from tasks.api.execution import Documents, SharedExecutions  # noqa: E402
 from tasks.api.schema import schema  # noqa: E402
 from tasks.api.transport.http import Door, GraphQLHTTP  # noqa: E402
-from tasks.api.transport.socket import GraphQLSocket, SocketRules  # noqa: E402
+from tasks.api.transport.rules import SocketRules  # noqa: E402
+from tasks.api.transport.socket import GraphQLSocket, refuse_socket  # noqa: E402
 from tasks.api.viewer import Viewers  # noqa: E402
+from tasks.errors import StoreUnavailable  # noqa: E402
 from tasks.hub import current_hub  # noqa: E402
 
-Scope = MutableMapping[str, Any]
-Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
-Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
+Scope = dict[str, Any]
+Receive = Callable[[], Awaitable[dict[str, Any]]]
+Send = Callable[[Mapping[str, Any]], Awaitable[None]]
 
+logger = logging.getLogger(__name__)
+START_SECONDS = 5.0
 GRAPHQL_PATHS = frozenset({"/graphql", "/graphql/"})
 
 documents = Documents(schema)
@@ -38,17 +44,24 @@ async def http(scope: Scope, receive: Receive, send: Send) -> None:
 
 async def websocket(scope: Scope, receive: Receive, send: Send) -> None:
     """A socket anywhere but at `/graphql` is refused before it opens."""
-    if scope["path"] in GRAPHQL_PATHS:
-        await graphql_socket(scope, receive, send)
-    else:
-        await receive()
-        await send({"type": "websocket.close"})
+    await (graphql_socket if scope["path"] in GRAPHQL_PATHS else refuse_socket)(scope, receive, send)
+
+
+async def start_listening() -> None:
+    """Have the hub ready before the first request, where that is soon; else the first subscription waits for it."""
+    try:
+        async with asyncio.timeout(START_SECONDS):
+            await current_hub().ready()
+    except (StoreUnavailable, TimeoutError) as error:
+        logger.warning("live updates are not ready yet: %r", error)
 
 
 async def lifespan(_scope: Scope, receive: Receive, send: Send) -> None:
-    """Stop listening and close the connections with the server. Under daphne, which has no lifespan, the process does."""
+    """Listen from the start to the end of the server. daphne has no lifespan: there the first subscription begins it."""
     while True:
         event = await receive()
+        if event["type"] == "lifespan.startup":
+            await start_listening()
         if event["type"] == "lifespan.shutdown":
             await current_hub().stop()
             database.close()

@@ -24,6 +24,7 @@ def main() -> None:
     options: dict[str, Any] = {
         "ws": "websockets-sansio",
         "ws_max_size": settings.MAX_BODY_BYTES,
+        "ws_ping_interval": None,  # graphql-transport-ws has pings of its own
         "ws_per_message_deflate": False,  # it nearly doubles the memory of an idle socket
         "timeout_graceful_shutdown": 3,
         "access_log": False,

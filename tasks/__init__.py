@@ -1,0 +1,1 @@
+"""Taskfeed: typed tasks, their lifecycle, and the live feed of their events."""

@@ -21,6 +21,7 @@ from redis import Redis, RedisError
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 
+from tasks.errors import StoreUnavailable
 from tasks.status import TaskPriority
 
 logger = logging.getLogger(__name__)
@@ -120,6 +121,8 @@ class Sender:
         sent, self._sent = self._sent, []
         try:
             self._on_sent(sent)
+        except StoreUnavailable as error:
+            logger.warning("could not note that %d tasks were enqueued: %s", len(sent), error)
         except Exception:
             logger.exception("could not note that tasks were enqueued; upkeep may send them again")
 

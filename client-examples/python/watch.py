@@ -2,7 +2,7 @@
 """Submit a task to Taskfeed, and follow it live to its end.
 
     pip install "gql[aiohttp,websockets]"
-    python watch.py --username demo --password … --limit 500000000
+    python watch.py --username demo --password … --limit 200000000
 
 A program that has a token already gives --token instead. What is not given is read from the environment:
 TASKFEED_URL, TASKFEED_TOKEN, TASKFEED_USERNAME, TASKFEED_PASSWORD. Ends with 0 if the task has succeeded.
@@ -108,7 +108,7 @@ def main() -> int:
     parser.add_argument("--url", default=os.environ.get("TASKFEED_URL", "http://127.0.0.1:8000/graphql"))
     for name in ("token", "username", "password"):
         parser.add_argument(f"--{name}", default=os.environ.get(f"TASKFEED_{name.upper()}", ""))
-    parser.add_argument("--limit", type=int, default=500_000_000, help="how far to look for primes")
+    parser.add_argument("--limit", type=int, default=200_000_000, help="how far to look for primes")
     options = parser.parse_args()
     if not options.token and not options.username:
         parser.error("expected --token, or --username and --password")

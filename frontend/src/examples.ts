@@ -5,7 +5,7 @@
  */
 
 const submit = `# 1. Submit a task: count the primes up to
-# a limit, which takes some seconds. Press the
+# a limit, which takes a moment. Press the
 # triangle, or Ctrl-Enter.
 #
 # The answer comes at once and has the task's
@@ -15,7 +15,7 @@ const submit = `# 1. Submit a task: count the primes up to
 mutation Submit {
   submitTask(
     input: {
-      task: { countPrimes: { limit: 500000000 } }
+      task: { countPrimes: { limit: 200000000 } }
     }
   ) {
     task {
@@ -81,7 +81,7 @@ const run = `# 3. Submit and watch in one operation.
 subscription Run($key: String!) {
   runTask(
     input: {
-      task: { countPrimes: { limit: 500000000 } }
+      task: { countPrimes: { limit: 200000000 } }
       idempotencyKey: $key
     }
   ) {

@@ -8,6 +8,7 @@ from strawberry.schema.config import StrawberryConfig
 
 from tasks.api.mutations import Mutation
 from tasks.api.queries import Query
+from tasks.api.shortcuts import shorten
 from tasks.api.subscriptions import Subscription
 from tasks.api.types.events import EVENT_TYPES
 from tasks.api.types.generated import TASK_TYPES
@@ -28,6 +29,7 @@ def build_schema() -> strawberry.Schema:
     # Strawberry keeps @oneOf to itself; told of it, graphql-core refuses a wrong choice in its own words.
     chosen = built._schema.type_map["TaskInput"]  # noqa: SLF001 - Strawberry has no public name for it
     cast("GraphQLInputObjectType", chosen).is_one_of = True
+    shorten(built)
     return built
 
 

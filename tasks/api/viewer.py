@@ -94,8 +94,8 @@ class Viewers:
         """Let a logout be noticed at once in this process."""
         if session_key is not None:
             self._known.pop(session_key, None)
-        for key in [k for k, (known, _) in self._known.items() if known and known.token_id == viewer.token_id]:
-            if viewer.token_id is not None:
+        if viewer.token_id is not None:
+            for key in [k for k, (known, _) in self._known.items() if known and known.token_id == viewer.token_id]:
                 del self._known[key]
 
     async def _find(self, key: bytes | str, look_up: Callable[[Any], Viewer | None]) -> Viewer | None:

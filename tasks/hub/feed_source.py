@@ -75,7 +75,7 @@ class FeedSource(EventSource):
     def _take(self, released: Released) -> None:
         if self._repeated and self._is_repeated(released):
             return
-        self._position = released.mark
+        self._position = max(self._position, released.mark)
         frame = self._frame_of(released)
         if frame is not None:
             self._told_cursor = released.mark
@@ -199,7 +199,7 @@ class FeedSource(EventSource):
                 await self._tell(frame)
                 self._told_cursor = released.mark
             self._remember(released.event.id)
-            self._position = released.mark
+            self._position = max(self._position, released.mark)
         return self._early is not None
 
     async def _skip(self, reason: str) -> None:

@@ -53,7 +53,8 @@ class Hub:
         self._wants_round = asyncio.Event()
         self._soon: asyncio.TimerHandle | None = None
         self._pace = SOON_SECONDS
-        self._identity_is_sure = True
+        self._server = ""
+        self._is_away = False
 
     # ---- its life --------------------------------------------------------------------------------------------------
 
@@ -112,6 +113,12 @@ class Hub:
         """The ids told lately that a cursor at `mark` does not cover."""
         return self._running().told_above(mark)
 
+    def tell_positions(self) -> None:
+        """Tell all feeds where they may resume from, those excepted that know. Called every `QUIET_SECONDS`."""
+        frame = position_frame(self.epoch, self.mark)
+        for feed in self.audience.feeds():
+            feed.on_quiet(frame)
+
     @contextlib.asynccontextmanager
     async def final_waiter(self, task_id: UUID) -> AsyncIterator[asyncio.Future[TaskSnapshot]]:
         """Attach to a task, which need not exist yet: the future gets the task once it is final.
@@ -152,9 +159,9 @@ class Hub:
 
     async def _begin_log(self) -> None:
         """Find the epoch, and an id below which nothing can appear any more."""
+        self._server = await database.read(position.server)
         epoch = await database.write(position.bind_epoch)
         self._intake = Intake(self.audience, epoch, await _find_floor())
-        self._identity_is_sure = True
 
     def _run(self, work: Coroutine[Any, Any, None]) -> None:
         task = asyncio.create_task(work)
@@ -225,7 +232,6 @@ class Hub:
                 try:
                     found = await database.read(lookups.find, wanted)
                 except StoreUnavailable:
-                    self._identity_is_sure = False
                     await asyncio.sleep(settings.TAIL_SECONDS)
                     continue
                 if intake is not self._intake:
@@ -243,22 +249,24 @@ class Hub:
             try:
                 while await self._round():
                     pass
+                self._is_away = False
             except StoreUnavailable:
-                if self._identity_is_sure:
+                if not self._is_away:
                     logger.warning("database away: live updates go on as far as the channel layer brings them")
-                self._identity_is_sure = False
+                self._is_away = True
 
     async def _round(self) -> bool:
         """Look at the log's end once. True: there is more to read."""
-        if not self._identity_is_sure:
-            # The database was away: what is back may be another one.
-            await self._check_epoch(await database.write(position.bind_epoch))
-            self._identity_is_sure = True
         intake = self._running()
         ids = intake.ids
         top, mark = ids.highest, ids.mark
         holes = ids.missing(tail.HOLES_AT_ONCE)
         look = await database.read(tail.read_round, holes, top, ids.awaited(), ids.has_unnoted(top))
+        if look.position is not None and look.position.server != self._server:
+            # Our connections are new ones: what they lead to may be another database.
+            await self._check_epoch(await database.write(position.bind_epoch))
+            self._server = look.position.server
+            return True
         if look.position is None or look.position.head < top:
             # Ids that were handed out are not any more: an older state of the database was restored.
             await self._check_epoch(await database.write(position.new_epoch, intake.epoch))
@@ -288,10 +296,7 @@ class Hub:
     async def _tell_positions(self) -> None:
         while True:
             await asyncio.sleep(QUIET_SECONDS)
-            intake = self._running()
-            frame = position_frame(intake.epoch, intake.ids.mark)
-            for feed in self.audience.feeds():
-                feed.on_quiet(frame)
+            self.tell_positions()
 
 
 class _FinalWaiter:

@@ -51,10 +51,13 @@ def version_at(task: TaskSnapshot, event_id: int) -> int | None:
     return first - 1 if is_whole else None
 
 
-def task_page(task_id: UUID, version: int) -> tuple[list[Event], TaskSnapshot | None]:
-    """Read the next events of a task after a version, then the task as it stands; None where it is gone."""
-    events = list(Event.objects.filter(task_id=task_id, version__gt=version).order_by("version")[:PAGE])
-    return events, snapshot(task_id)
+def task_page(task_id: UUID, version: int) -> tuple[TaskSnapshot | None, list[Event]]:
+    """Read a task as it stands, None where it is gone, then its next events after a version.
+
+    In this order: an event up to the task's version that is missing then was pruned.
+    """
+    task = snapshot(task_id)
+    return task, list(Event.objects.filter(task_id=task_id, version__gt=version).order_by("version")[:PAGE])
 
 
 # ---- a feed ---------------------------------------------------------------------------------------------------------

@@ -23,12 +23,25 @@ class LogPosition:
     pruned_through: int
     head: int
     """The highest id ever handed out."""
+    server: str
+    """Another one after a restart, a fail-over and a change of databases: time to look at the identity again."""
 
 
 def log_position() -> LogPosition | None:
     """Read where the log stands; None before its first use."""
     row = EventLog.objects.filter(id=1).values_list("epoch", "pruned_through").first()
-    return LogPosition(row[0], row[1], head()) if row is not None else None
+    return LogPosition(row[0], row[1], head(), server()) if row is not None else None
+
+
+def server() -> str:
+    """Which start of which server this is, and which of its databases."""
+    if connection.vendor != "postgresql":
+        return ""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT pg_postmaster_start_time()::text || ' ' || oid FROM pg_database WHERE datname = current_database()"
+        )
+        return str(cursor.fetchone()[0])
 
 
 def bind_epoch() -> UUID:

@@ -98,7 +98,7 @@ class TaskSource(EventSource):
 
     async def _replay(self) -> bool:
         """Tell a page of what the log has more than was told. True: there is more."""
-        events, task = await self._read(lookups.task_page, self._task_id, self._version)
+        task, events = await self._read(lookups.task_page, self._task_id, self._version)
         if task is None:
             raise TaskNotFound(f"task {self._task_id} was pruned")
         for event in events:

@@ -24,6 +24,11 @@ _END_ATTEMPT = (
     " WHERE claim_id = %s AND EXISTS (SELECT 1 FROM moved)"
 )
 
+_BEGIN_ATTEMPT = (
+    "INSERT INTO tasks_attempt (id, task_id, number, status, claim_id, worker, incarnation, pid, started_at)"
+    " SELECT %s, moved.id, moved.attempt, 'RUNNING', moved.claim_id, %s, %s, %s, moved.updated_at FROM moved"
+)
+
 _CLAIM = Change(
     set=(
         "status = 'RUNNING', claim_id = %s, attempt = attempt + 1, started_at = COALESCE(started_at, {now}),"
@@ -33,10 +38,7 @@ _CLAIM = Change(
         "id = %s AND status = 'QUEUED' AND cancel_requested_at IS NULL"
         " AND (expires_at IS NULL OR started_at IS NOT NULL OR expires_at > {now})"
     ),
-    also=(
-        "INSERT INTO tasks_attempt (id, task_id, number, status, claim_id, worker, incarnation, pid, started_at)"
-        " SELECT %s, moved.id, moved.attempt, 'RUNNING', moved.claim_id, %s, %s, %s, moved.updated_at FROM moved",
-    ),
+    also=(_BEGIN_ATTEMPT,),
     read=("priority", "arguments", "attempts_returned", "timeout_seconds", "retry_delay_seconds"),
 )
 _SUCCEED = Change(

@@ -120,12 +120,15 @@ def _apply_on_postgresql(
 def _one_statement(change: Change, steps: int) -> str:
     """The whole change as PostgreSQL takes it: one statement, so one round trip."""
     follow = "".join(f", also_{number} AS ({step})" for number, step in enumerate(change.also))
+    begin = f"WITH moved AS ({_update(change, steps)} RETURNING *){follow}"
+    insert = f"{_insert_events(steps, 'moved')}{_returning()}"
+    if not change.read:
+        return _sql(f"{begin} {insert}")
     told = ", ".join(f"told.{column}" for column in COLUMNS)
-    read = "".join(f", moved.{column}" for column in change.read)
+    read = ", ".join(f"moved.{column}" for column in change.read)
     return _sql(
-        f"WITH moved AS ({_update(change, steps)} RETURNING *){follow},"  # noqa: S608 - columns of ours
-        f" told AS ({_insert_events(steps, 'moved')}{_returning()})"
-        f" SELECT {told}{read} FROM told JOIN moved ON moved.id = told.task_id ORDER BY told.id"
+        f"{begin}, told AS ({insert})"  # noqa: S608 - columns of ours
+        f" SELECT {told}, {read} FROM told JOIN moved ON moved.id = told.task_id ORDER BY told.id"
     )
 
 

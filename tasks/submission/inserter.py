@@ -7,10 +7,10 @@ gather, and go together.
 import asyncio
 from collections import deque
 
-from django.db import connection
+from django.db import IntegrityError, connection
 
 from tasks import database, lifecycle
-from tasks.errors import StoreUnavailable
+from tasks.errors import StoreUnavailable, Unauthenticated
 from tasks.models import Event, Task
 
 TASKS_AT_ONCE = 64
@@ -31,7 +31,8 @@ class Inserter:
     async def insert(self, task: Task) -> Event | None:
         """Store the task and publish its first event; None where its idempotency key is taken.
 
-        Raises `StoreUnavailable` where the database can't be reached: then nothing is known to be stored.
+        Raises `StoreUnavailable` where the database can't be reached: then nothing is known to be stored; and
+        `Unauthenticated` where the owner has been deleted meanwhile.
         """
         stored: asyncio.Future[Event | None] = asyncio.get_running_loop().create_future()
         self._waiting.append((task, stored))
@@ -62,7 +63,14 @@ class Inserter:
         if len(batch) == 1 or isinstance(error, StoreUnavailable):
             for _, stored in batch:
                 if not stored.done():
-                    stored.set_exception(error)
+                    stored.set_exception(_told(error))
             return
         for single in batch:
             await self._store([single])
+
+
+def _told(error: Exception) -> Exception:
+    """What the client learns. The owner is the one row that a task refers to."""
+    if isinstance(error, IntegrityError):
+        return Unauthenticated("the user of this submission has been deleted: sign in as another")
+    return error

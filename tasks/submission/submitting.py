@@ -12,11 +12,11 @@ from uuid import UUID
 from django.conf import settings
 
 from tasks import broker, database, lifecycle
-from tasks.errors import IdempotencyConflict, RateLimited
+from tasks.errors import IdempotencyConflict, RateLimited, StoreUnavailable
 from tasks.hub import current_hub
 from tasks.models import Task
 from tasks.models.snapshots import TaskSnapshot, snapshot, snapshots
-from tasks.status import TaskStatus
+from tasks.status import TaskPriority, TaskStatus
 from tasks.submission.checks import checked
 from tasks.submission.inserter import Inserter
 from tasks.submission.requests import SubmitAnswer, SubmitRequest
@@ -50,7 +50,7 @@ async def _stored(row: Task) -> SubmitAnswer:
     if event is None:
         return await _found_by_key(row)
     if row.status == TaskStatus.QUEUED:
-        _sender().put(broker.Message(row.id, row.queue, row.priority, row.timeout_seconds))
+        enqueue(row)
     return SubmitAnswer(TaskSnapshot.of_row(row, event.id))
 
 
@@ -66,7 +66,7 @@ async def _awaited(row: Task, wait_seconds: float) -> SubmitAnswer:
         try:
             return SubmitAnswer(await asyncio.wait_for(final, wait_seconds))
         except TimeoutError:
-            return SubmitAnswer(await database.read(snapshot, row.id) or answer.task)
+            return SubmitAnswer(await _present(answer.task))
 
 
 async def _awaited_other(answer: SubmitAnswer, wait_seconds: float) -> SubmitAnswer:
@@ -74,13 +74,19 @@ async def _awaited_other(answer: SubmitAnswer, wait_seconds: float) -> SubmitAns
     assert answer.task is not None  # noqa: S101 - only called with one
     task_id = answer.task.id
     async with current_hub().final_waiter(task_id) as final:
-        now = await database.read(snapshot, task_id) or answer.task
+        now = await _present(answer.task)
         if not now.status.is_final:
             try:
                 now = await asyncio.wait_for(final, wait_seconds)
             except TimeoutError:
-                now = await database.read(snapshot, task_id) or now
+                now = await _present(now)
     return SubmitAnswer(now, deduplicated=True)
+
+
+async def _present(task: TaskSnapshot) -> TaskSnapshot:
+    """The task as it stands now; as it stood where it is gone."""
+    found = await database.read(snapshot, task.id)
+    return found or task
 
 
 async def _found_by_key(row: Task) -> SubmitAnswer:
@@ -127,4 +133,4 @@ def _sender() -> broker.Sender:
 
 def enqueue(task: Task | TaskSnapshot) -> None:
     """Have a QUEUED task's message sent soon."""
-    _sender().put(broker.Message(task.id, task.queue, task.priority, task.timeout_seconds))
+    _sender().put(broker.Message(task.id, task.queue, TaskPriority(task.priority), task.timeout_seconds))

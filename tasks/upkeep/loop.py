@@ -46,7 +46,8 @@ class Upkeep:
     """A thread of the worker's main process, independent of Celery's consumer: a lost broker must not stop it.
 
     `look_after(attempts)` is called on this thread with the attempts that the database has RUNNING here, every second
-    and after `look_now()`. `lease_lost()` is called on it when the lease had run out: what runs here is not ours any more.
+    and after `look_now()`. `lease_lost()` is called on it when the lease had run out: what runs here is not ours any
+    more.
     """
 
     def __init__(

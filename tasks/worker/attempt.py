@@ -15,7 +15,7 @@ from pydantic_core import to_json
 from tasks import lifecycle
 from tasks.lifecycle import Claim
 from tasks.registry import ArgumentsInvalid, RejectTask, ResultInvalid, TaskCancelled, TaskType, registry
-from tasks.worker.calling import HandlerCaller
+from tasks.worker.calling import HandlerCaller, TimedOut
 from tasks.worker.context import AttemptContext
 from tasks.worker.failures import failure_of, retry_in
 from tasks.worker.flusher import Flusher
@@ -49,11 +49,10 @@ class Prepared:
     task_type: TaskType
     arguments: BaseModel
     recorder: Recorder
-
-    @property
-    def timeout_seconds(self) -> float:
-        """How long the handler may run."""
-        return self.claim.timeout_seconds or self.task_type.timeout_seconds
+    timeout_seconds: float
+    """How long the handler may run."""
+    times_out_at: float
+    """When that is over, as `time.monotonic` tells it."""
 
 
 def run(task_id: UUID, place: Place) -> None:
@@ -63,10 +62,15 @@ def run(task_id: UUID, place: Place) -> None:
         return
     place.slot.hold(claim.claim_id)
     try:
-        outcome = _perform(claim, place)
-        _end(claim, outcome)
-    finally:
+        _end(claim, _perform(claim, place))
+    except Exception:
+        # The main process finds an attempt that nobody holds, and ends it.
         place.slot.release()
+        raise
+    place.slot.release()
+    if terminate_handler_fired():
+        # Celery's SIGTERM was in the middle of ending this process when it interrupted the handler.
+        raise SystemExit
 
 
 def _claim(task_id: UUID, place: Place) -> Claim | None:
@@ -94,12 +98,14 @@ def _perform(claim: Claim, place: Place) -> Outcome:
         arguments = task_type.load_arguments(claim.arguments)
     except ArgumentsInvalid as error:
         return Failed(failure_of(error, 0), None)
-    attempt = Prepared(claim, task_type, arguments, Recorder(claim, place.slot, place.flusher))
+    seconds = claim.timeout_seconds or task_type.timeout_seconds
+    recorder = Recorder(claim, place.slot, place.flusher)
+    attempt = Prepared(claim, task_type, arguments, recorder, seconds, time.monotonic() + seconds)
     try:
         return _outcome_of_call(attempt, place)
     finally:
-        attempt.recorder.end()
-        lasting(attempt.recorder.flush)
+        recorder.end()
+        lasting(recorder.flush)
 
 
 def _outcome_of_call(attempt: Prepared, place: Place) -> Outcome:
@@ -114,12 +120,11 @@ def _call(attempt: Prepared, place: Place) -> Any:
     """Call the handler. From here until it returns, it may be interrupted or its process ended."""
     context = AttemptContext(attempt.claim, attempt.recorder)
     seconds = attempt.timeout_seconds
-    times_out_at = time.monotonic() + seconds
 
     def handler() -> Any:
         return attempt.task_type.call(attempt.arguments, context)
 
-    with place.slot.limited(times_out_at):
+    with place.slot.limited(attempt.times_out_at):
         if attempt.task_type.is_async:
             return place.caller.run(handler, seconds, attempt.recorder.is_cancelled)
         return place.caller.call(handler, seconds)
@@ -141,7 +146,10 @@ def _outcome_of_exception(attempt: Prepared, exception: BaseException) -> Outcom
     if isinstance(exception, TaskCancelled) and recorder.is_cancelled():
         return Cancelled()
     if terminate_handler_fired():
-        return Returned()
+        # Either the worker stops, or Celery's hard limit begins with SIGTERM.
+        if time.monotonic() < attempt.times_out_at:
+            return Returned()
+        exception = TimedOut()
     failure = failure_of(exception, attempt.timeout_seconds)
     return Failed(failure, retry_in(attempt.claim, attempt.task_type, failure.code, exception))
 
@@ -150,9 +158,6 @@ def _end(claim: Claim, outcome: Outcome) -> None:
     """Record how the attempt ended, also over a restart of the database: the claim sees to it that it counts once."""
     if not lasting(_ending(claim, outcome)):
         logger.info("The attempt was ended by somebody else: task_id=%s attempt=%s", claim.task_id, claim.attempt)
-    if terminate_handler_fired():
-        # Celery's SIGTERM was in the middle of ending this process when it interrupted the handler.
-        raise SystemExit
 
 
 def _ending(claim: Claim, outcome: Outcome) -> Callable[[], bool]:

@@ -1,7 +1,6 @@
 """A pool child: what it sets up once, after the fork, before its first attempt."""
 
 import ctypes
-import gc
 import logging
 import os
 import signal
@@ -27,8 +26,6 @@ def begin(incarnation: UUID, worker: str, slot: Slot, parent: int) -> Place:
     _die_with(parent)
     _forget_inherited_connections()
     slot.occupy(os.getpid())
-    # What was imported before the fork never becomes garbage: the collector need not look at it again and again.
-    gc.freeze()
     return Place(incarnation, worker, os.getpid(), slot, HandlerCaller(), Flusher())
 
 

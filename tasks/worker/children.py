@@ -60,6 +60,8 @@ class Departed:
     how: str
     held: UUID | None
     was_out_of_time: bool
+    was_told_to_stop: bool
+    """The whole worker stops: somebody may have sent its SIGTERM to the children, too."""
     aim: Aim | None
     looks: int = 0
 
@@ -130,7 +132,9 @@ class Children:
             if not is_replaced:
                 self._buried[slot] = pid
             if held or aim or is_replaced:
-                self._departed[pid] = Departed(how, held, _is_out_of_time(slot, held), aim)
+                self._departed[pid] = Departed(
+                    how, held, _is_out_of_time(slot, held), self._end_all_at is not None, aim
+                )
                 is_work_lost = True
         return is_work_lost
 
@@ -220,6 +224,8 @@ def _end_after_death(claim: Claim, gone: Departed) -> None:
         lifecycle.cancelled(claim)
     elif aim is not None or (gone.was_out_of_time and gone.held == claim.claim_id):
         _end_out_of_time(claim)
+    elif gone.was_told_to_stop:
+        lifecycle.give_back(claim)
     else:
         lifecycle.end_lost(claim, f"the process of attempt {claim.attempt} {gone.how}")
 

@@ -3,6 +3,7 @@
 Importing this module connects it to Celery's signals; a worker does so when it loads its tasks.
 """
 
+import gc
 import logging
 import os
 import threading
@@ -129,6 +130,8 @@ def _announce(sender: str, instance: Any, **_: Any) -> None:
     global _home  # noqa: PLW0603 - one worker per process
     # A connection that children inherit is a danger to both sides.
     connections.close_all()
+    # What was imported never becomes garbage: the collector need not touch it in any child, nor at the end.
+    gc.freeze()
     _home = Home(uuid4(), sender, os.getpid(), Slots(settings.WORKER_CONCURRENCY + _SPARE_SLOTS))
     instance.app.steps["worker"].add(Keeping)
 
@@ -144,9 +147,11 @@ def _begin_child(**_: Any) -> None:
 
 
 @signals.worker_process_shutdown.connect
-def _end_child(**_: Any) -> None:
+def _end_child(exitcode: int, **_: Any) -> None:
     if _home is not None and _home.place is not None:
         child.end(_home.place)
+        # All is said and done; Celery would sleep for a second before it does the same.
+        os._exit(exitcode)
 
 
 @signals.worker_shutdown.connect

@@ -48,7 +48,7 @@ def cpu_seconds(pid: int) -> float:
 async def subscriber(port: int) -> tuple[StreamReader, StreamWriter]:
     """Follow the room."""
     reader, writer = await asyncio.open_connection("127.0.0.1", port)
-    writer.write(HANDSHAKE % b"/graphql")
+    writer.write(HANDSHAKE % b"/patient")
     await reader.readuntil(b"\r\n\r\n")
     writer.write(masked({"type": "connection_init"}))
     await reader.readuntil(b"connection_ack")
@@ -69,7 +69,7 @@ async def count(reader: StreamReader, frames: int) -> None:
 async def measure(server: Server, sockets: int, frames: int) -> dict[str, float | str]:
     """Open the sockets, then ring."""
     warm = [await subscriber(server.port) for _ in range(50)]
-    async with server.connected() as ringer:
+    async with server.connected("/patient") as ringer:
         ring = f'mutation {{ ring(room: "bench", times: {frames}) }}'
         await ringer.hear_result("warm", 'mutation { ring(room: "bench", times: 20) }')
         for _, writer in warm:

@@ -8,7 +8,7 @@ import sys
 from collections.abc import Iterator
 
 import pytest
-from playwright.sync_api import Browser, Locator, Page, expect, sync_playwright
+from playwright.sync_api import Browser, Locator, Page, Request, expect, sync_playwright
 
 from tests.e2e.support import ROOT, Processes
 
@@ -16,8 +16,8 @@ pytestmark = pytest.mark.browser
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 PASSWORD = "a long enough passphrase"
-# The saved examples keep a worker busy for some seconds, more where other tests run beside this one.
-TASK_MILLISECONDS = 60_000
+# The saved examples keep a worker busy for two seconds, and for very much longer where other tests run beside this one.
+TASK_MILLISECONDS = 120_000
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -51,10 +51,15 @@ class Explorer:
         self.asked: list[str] = []
         page.on("console", lambda message: self.faults.append(message.text) if message.type == "error" else None)
         page.on("pageerror", lambda error: self.faults.append(str(error)))
-        page.on("requestfailed", lambda request: self.faults.append(f"failed: {request.url}"))
+        page.on("requestfailed", self._failed)
         page.on("request", lambda request: self.asked.append(request.url))
         page.on("websocket", lambda socket: self.asked.append(socket.url))
         page.goto(f"{base_url}/graphql")
+
+    def _failed(self, request: Request) -> None:
+        # A page that is left gives up what it was still loading.
+        if request.failure != "net::ERR_ABORTED":
+            self.faults.append(f"{request.failure}: {request.url}")
 
     @property
     def tabs(self) -> Locator:
@@ -89,20 +94,20 @@ def explorer(processes: Processes, browser: Browser) -> Iterator[Explorer]:
         assert hosts == {"127.0.0.1"}
 
 
-def test_a_newcomer_finds_the_examples_and_how_to_sign_in(explorer: Explorer):
+def test_a_newcomer_finds_the_examples_and_how_to_sign_in(explorer: Explorer) -> None:
     expect(explorer.tabs).to_have_text(["Submit", "Watch", "Run", "List"])
     expect(explorer.page.get_by_role("status")).to_contain_text("Not signed in")
     expect(explorer.page).to_have_title("Taskfeed · GraphiQL")
 
 
-def test_a_wrong_password_is_told_beside_the_form(explorer: Explorer):
+def test_a_wrong_password_is_told_beside_the_form(explorer: Explorer) -> None:
     explorer.sign_in("nobody", "guessed")
 
     expect(explorer.page.locator(".status-line .fault")).not_to_be_empty()
 
 
 @pytest.mark.usefixtures("api")
-def test_a_submitted_task_is_watched_through_its_progress_to_its_result(explorer: Explorer):
+def test_a_submitted_task_is_watched_through_its_progress_to_its_result(explorer: Explorer) -> None:
     explorer.sign_in("ada")
     expect(explorer.page.get_by_role("status")).to_have_text("Signed in as ada")
 
@@ -112,13 +117,13 @@ def test_a_submitted_task_is_watched_through_its_progress_to_its_result(explorer
 
     expect(explorer.answer).to_contain_text(re.compile(r'"fraction": 0\.\d+'), timeout=TASK_MILLISECONDS)
     expect(explorer.answer).to_contain_text('"status": "SUCCEEDED"', timeout=TASK_MILLISECONDS)
-    expect(explorer.answer).to_contain_text('"count": 26355867')
+    expect(explorer.answer).to_contain_text('"count": 11078937')
     # The server has completed the subscription, so the button starts the next one.
     expect(explorer.page.get_by_role("button", name="Execute query")).to_be_visible()
 
 
 @pytest.mark.usefixtures("api")
-def test_one_operation_submits_and_watches(explorer: Explorer):
+def test_one_operation_submits_and_watches(explorer: Explorer) -> None:
     explorer.sign_in("ada")
     expect(explorer.page.get_by_role("status")).to_have_text("Signed in as ada")
 
@@ -131,7 +136,7 @@ def test_one_operation_submits_and_watches(explorer: Explorer):
 
 
 @pytest.mark.usefixtures("api")
-def test_after_signing_out_nothing_of_the_user_is_shown(explorer: Explorer):
+def test_after_signing_out_nothing_of_the_user_is_shown(explorer: Explorer) -> None:
     explorer.sign_in("ada")
     explorer.page.get_by_role("button", name="Sign out").click()
     expect(explorer.page.get_by_role("status")).to_contain_text("Not signed in")
@@ -141,7 +146,7 @@ def test_after_signing_out_nothing_of_the_user_is_shown(explorer: Explorer):
     expect(explorer.answer).to_contain_text("UNAUTHENTICATED")
 
 
-def test_the_examples_come_back_when_their_tabs_were_closed(explorer: Explorer):
+def test_the_examples_come_back_when_their_tabs_were_closed(explorer: Explorer) -> None:
     explorer.page.get_by_role("button", name="Close Tab").first.click()
     expect(explorer.tabs).to_have_count(3)
 
@@ -150,7 +155,7 @@ def test_the_examples_come_back_when_their_tabs_were_closed(explorer: Explorer):
     expect(explorer.tabs).to_have_text(["Submit", "Watch", "Run", "List"])
 
 
-def test_a_visitor_with_the_system_in_dark_gets_a_dark_page(processes: Processes, browser: Browser):
+def test_a_visitor_with_the_system_in_dark_gets_a_dark_page(processes: Processes, browser: Browser) -> None:
     with browser.new_context(color_scheme="dark") as context:
         explorer = Explorer(context.new_page(), processes.base_url)
         expect(explorer.tabs.first).to_be_visible()

@@ -24,7 +24,7 @@ def run(url: str, *arguments: str, **environment: str) -> subprocess.CompletedPr
     )
 
 
-def test_it_logs_in_submits_and_prints_each_frame_up_to_the_result(processes: Processes):
+def test_it_logs_in_submits_and_prints_each_frame_up_to_the_result(processes: Processes) -> None:
     processes.api.register("grace")
 
     ended = run(
@@ -43,14 +43,14 @@ def test_it_logs_in_submits_and_prints_each_frame_up_to_the_result(processes: Pr
     assert fractions == sorted(fractions)
 
 
-def test_a_token_from_the_environment_does_as_well(processes: Processes, api: Api):
+def test_a_token_from_the_environment_does_as_well(processes: Processes, api: Api) -> None:
     ended = run(f"{processes.base_url}/graphql", "--limit", "10", TASKFEED_TOKEN=str(api.token))
 
     assert ended.returncode == 0
     assert "{'count': 4, 'largest': 7}" in ended.stdout.splitlines()[-1]
 
 
-def test_a_wrong_password_and_a_refused_argument_are_told_and_fail(processes: Processes, api: Api):
+def test_a_wrong_password_and_a_refused_argument_are_told_and_fail(processes: Processes, api: Api) -> None:
     url = f"{processes.base_url}/graphql"
 
     wrong = run(url, "--username", "nobody", "--password", "guessed")
@@ -61,7 +61,7 @@ def test_a_wrong_password_and_a_refused_argument_are_told_and_fail(processes: Pr
     assert "countPrimes" in refused.stderr
 
 
-def test_without_a_server_it_says_so_and_fails():
+def test_without_a_server_it_says_so_and_fails() -> None:
     ended = run("http://127.0.0.1:9/graphql", "--username", "grace", "--password", "secret")
 
     assert ended.returncode == 1

@@ -2,9 +2,10 @@
 
 import asyncio
 import random
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
+from functools import partial
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -84,6 +85,13 @@ def progressed(claim: Claim, fraction: float) -> None:
     lifecycle.record(claim, [Progressed(fraction, None)])
 
 
+def setting(name: str) -> str:
+    """Ask PostgreSQL for one of its settings."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT current_setting(%s)", [name])
+        return str(cursor.fetchone()[0])
+
+
 def do(fn: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
     """Work on the database from a test's coroutine."""
     return database.write(fn, *args, **kwargs)
@@ -116,12 +124,15 @@ class OpenTransaction:
         return int(self._ask(_APPEND, [str(task.id)]))
 
     def commit(self) -> None:
+        """End it."""
         self._connection.commit()
 
     def roll_back(self) -> None:
+        """End it without a trace, but for the ids it took."""
         self._connection.rollback()
 
     def close(self) -> None:
+        """Leave the database."""
         self._connection.close()
 
     def _ask(self, query: str, values: list[Any] | None = None) -> Any:
@@ -164,17 +175,21 @@ class ListSink:
 
     @property
     def full(self) -> bool:
+        """True while as much is kept as may."""
         return len(self.frames) - self.taken >= self.limit
 
     def put(self, frame: Frame) -> None:
+        """Keep it."""
         self.frames.append(frame)
         self._changed.set()
 
     def end(self) -> None:
+        """Note it."""
         self.has_ended = True
         self._changed.set()
 
     def fail(self, error: Exception) -> None:
+        """Note it."""
         self.error = error
         self._changed.set()
 
@@ -192,17 +207,27 @@ class ListSink:
 
     @property
     def events(self) -> list[Frame]:
+        """The frames that carry an event."""
         return [frame for frame in self.frames if frame.kind == "EVENT"]
 
     @property
     def kinds(self) -> list[str]:
+        """The frames' kinds, and of gaps their reasons."""
         return [frame.gap or frame.kind for frame in self.frames]
 
     def versions(self, task_id: UUID | None = None) -> list[int]:
+        """The versions of a task, or of all, in the order they were told."""
         return [f.event.version for f in self.events if f.event and task_id in (None, f.event.task_id)]
 
     def ids(self) -> list[int]:
+        """The ids of the events in the order they were told."""
         return [frame.event.id for frame in self.events if frame.event]
+
+
+async def each_until(sinks: Iterable[ListSink], fact: Callable[[ListSink], Any]) -> None:
+    """Wait for a fact about each of them."""
+    for sink in sinks:
+        await sink.until(partial(fact, sink))
 
 
 async def until(fact: Callable[[], Any]) -> None:
@@ -226,41 +251,63 @@ async def pulled_to_the_end(source: EventSource) -> list[Frame]:
 # ---- bad channel layers ---------------------------------------------------------------------------------------------
 
 
-class LossyLayer(RedisPubSubChannelLayer):  # type: ignore[misc]  # channels_redis is untyped
-    """Loses a third of all messages of events."""
+class _Layer:
+    """A real layer, some of whose calls go wrong."""
 
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
+    def __init__(self, **config: Any) -> None:
+        self.real = RedisPubSubChannelLayer(**config)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.real, name)
+
+
+class GoodLayer(_Layer):
+    """Does what it should."""
+
+
+class LossyLayer(_Layer):
+    """Loses a third of all events."""
+
+    def __init__(self, **config: Any) -> None:
+        super().__init__(**config)
         self.random = random.Random(7)  # noqa: S311 - a fixed fate
         self.lost = 0
 
     async def group_send(self, group: str, message: dict[str, Any]) -> None:
+        """Send two thirds."""
         if "events" in message:
             kept = [event for event in message["events"] if self.random.random() > 1 / 3]
             self.lost += len(message["events"]) - len(kept)
             message = {**message, "events": kept}
-        await super().group_send(group, message)
+        await self.real.group_send(group, message)
 
 
-class SwappingLayer(RedisPubSubChannelLayer):  # type: ignore[misc]  # channels_redis is untyped
+class SwappingLayer(_Layer):
     """Swaps neighbouring events, and tells each twice."""
 
-    swapped = 0
+    def __init__(self, **config: Any) -> None:
+        super().__init__(**config)
+        self.held: list[Any] = []
 
     async def group_send(self, group: str, message: dict[str, Any]) -> None:
-        events = message.get("events", [])
-        for event in reversed(events):
-            await super().group_send(group, {**message, "events": [event, event]})
-            type(self).swapped += 1
+        """Keep every other event back until the next one has gone."""
         if "events" not in message:
-            await super().group_send(group, message)
+            await self.real.group_send(group, message)
+        for event in message.get("events", ()):
+            if not self.held:
+                self.held = [event]
+                continue
+            swapped, self.held = [event, *self.held], []
+            await self.real.group_send(group, {**message, "events": [*swapped, *swapped]})
 
 
-class AwayLayer(RedisPubSubChannelLayer):  # type: ignore[misc]  # channels_redis is untyped
+class AwayLayer(_Layer):
     """Can't be reached."""
 
-    async def group_send(self, group: str, message: dict[str, Any]) -> None:
+    async def group_send(self, *_: Any) -> None:
+        """Fail."""
         raise ConnectionError
 
-    async def group_add(self, group: str, channel: str) -> None:
+    async def group_add(self, *_: Any) -> None:
+        """Fail."""
         raise ConnectionError

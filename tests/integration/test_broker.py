@@ -37,7 +37,7 @@ def test_a_message_is_shaped_as_celerys_own(redis: Any, priority: TaskPriority):
     step = broker.PRIORITY_STEPS[priority]
 
     celery.send_task(
-        broker.CELERY_TASK, [str(message.task_id)], queue="default", priority=step, time_limit=32.0, ignore_result=True
+        broker.CELERY_TASK, [str(message.task_id)], queue="default", priority=step, time_limit=32, ignore_result=True
     )
     assert broker.send([message])
 
@@ -54,7 +54,8 @@ def test_a_message_is_shaped_as_celerys_own(redis: Any, priority: TaskPriority):
     celery.close()
 
 
-def test_the_next_message_is_the_one_sent_first(redis: Any):
+@pytest.mark.usefixtures("redis")
+def test_the_next_message_is_the_one_sent_first():
     assert broker.next_sent_at("default", TaskPriority.NORMAL) is None
 
     broker.send([Message(uuid4(), "default", TaskPriority.NORMAL, None)])

@@ -1,35 +1,25 @@
-"""Attempts as a pool child makes them, on the real store, and what the main process does about children."""
+"""Attempts as a pool child makes them, on the real store."""
 
 import asyncio
 import logging
-import os
 import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID, uuid4
 
 import pytest
 from django.db import connection
-from pytest_django.fixtures import Settings
-from uuid_utils.compat import uuid7
 
 from tasks import lifecycle
 from tasks.models import Attempt, Event, Task
 from tasks.registry import RejectTask, TaskCancelled, TaskContext
 from tasks.status import AttemptStatus, FailureCode, LogLevel, TaskStatus
 from tasks.worker import attempt
-from tasks.worker.attempt import Place
-from tasks.worker.calling import HandlerCaller
 from tasks.worker.celery_task import run as celery_run
-from tasks.worker.children import Children
-from tasks.worker.flusher import Flusher
-from tasks.worker.slots import Slots
-from tests.unit.worker.claims import register
+from tests.integration.worker_scene import Scene, last_attempt
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -42,53 +32,11 @@ class Number:
     """Any."""
 
 
-class Scene:
-    """A worker with one child, which is this process, and one task after the other."""
-
-    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        self.monkeypatch = monkeypatch
-        self.slots = Slots(4)
-        self.place = Place(uuid4(), "worker@here", os.getpid(), self.slots[0], HandlerCaller(), Flusher())
-
-    def submit(self, handler: Callable[..., Any], arguments: Any = None, **changes: Any) -> Task:
-        """Store a QUEUED task whose type is this handler alone."""
-        options = {key: changes.pop(key) for key in ("retry_on", "do_not_retry_on") if key in changes}
-        register(self.monkeypatch, handler, name="under_test", **options)
-        now = datetime.now(UTC)
-        given = {
-            "id": uuid7(),
-            "type": "under_test",
-            "queue": "default",
-            "arguments": arguments or {},
-            "arguments_digest": b"digest",
-            "status": TaskStatus.QUEUED,
-            "attempt_allowance": 3,
-            "max_attempts": 3,
-            "timeout_seconds": 20,
-            "created_at": now,
-            "updated_at": now,
-        }
-        task = Task(**{**given, **changes})
-        lifecycle.insert([task])
-        return task
-
-    def run(self, handler: Callable[..., Any], arguments: Any = None, **changes: Any) -> Task:
-        """Submit and attempt it once; return the row as it is then."""
-        task = self.submit(handler, arguments, **changes)
-        attempt.run(task.id, self.place)
-        task.refresh_from_db()
-        return task
-
-
 @pytest.fixture
 def scene(monkeypatch: pytest.MonkeyPatch) -> Iterator[Scene]:
     scene = Scene(monkeypatch)
     yield scene
     scene.place.caller.close()
-
-
-def last_attempt(task: Task) -> Attempt:
-    return Attempt.objects.filter(task=task).latest("number")
 
 
 def events(task: Task) -> list[Event]:
@@ -416,203 +364,3 @@ def _terminate(pid: int) -> None:
     with connection.cursor() as cursor:
         cursor.execute("SELECT pg_terminate_backend(%s, 5000)", [pid])
     connection.close()
-
-
-# ---- children
-
-
-class Pool:
-    """A worker whose children claim a task and then hang, as in C code."""
-
-    def __init__(self, scene: Scene) -> None:
-        self.scene = scene
-        self.children = Children(scene.slots)
-        self._forked: list[int] = []
-        self._limits = ExitStack()
-
-    def fork(self, number: int) -> int:
-        """Start a child that hangs until it is killed."""
-        pid = os.fork()
-        if pid == 0:
-            self.scene.slots[number].occupy(os.getpid())
-            while True:
-                time.sleep(60)
-        self._forked.append(pid)
-        self._until(lambda: self.scene.slots[number].pid == pid)
-        self.children.watch()
-        return pid
-
-    def claim(self, task: Task, number: int, times_out_at: float = 0.0) -> UUID:
-        """Claim the task for a child, which hangs then. Returns the claim's id."""
-        connection.close()
-        pid = self.fork(number)
-        claim = lifecycle.claim(task.id, incarnation=self.scene.place.incarnation, worker="worker@here", pid=pid)
-        assert claim is not None
-        self.scene.slots[number].hold(claim.claim_id)
-        # The child would write both itself, had it not been forked before the claim.
-        self._limits.enter_context(self.scene.slots[number].limited(times_out_at))
-        return claim.claim_id
-
-    def look(self) -> None:
-        """Do what upkeep does each second."""
-        self.children.look_after(lifecycle.running_attempts(self.scene.place.incarnation))
-
-    def watch_until_lost(self) -> None:
-        """Watch until a child with work is gone, then look at the database."""
-        self._until(self.children.watch)
-        self.look()
-
-    def _until(self, is_true: Callable[[], bool]) -> None:
-        give_up_at = time.monotonic() + 10
-        while not is_true():
-            assert time.monotonic() < give_up_at
-            time.sleep(0.005)
-
-    def end(self) -> None:
-        """Leave no child behind."""
-        self._limits.close()
-        for pid in self._forked:
-            os.kill(pid, 9)
-            os.waitpid(pid, 0)
-
-
-@pytest.fixture
-def pool(scene: Scene) -> Iterator[Pool]:
-    pool = Pool(scene)
-    yield pool
-    pool.end()
-
-
-def test_the_attempt_of_a_killed_child_ends_at_once(scene: Scene, pool: Pool):
-    task = scene.submit(boom)
-    pool.claim(task, 0)
-
-    os.kill(scene.slots[0].pid, 9)
-    pool.watch_until_lost()
-
-    task.refresh_from_db()
-    assert task.status == TaskStatus.RETRYING
-    assert task.failure["code"] == FailureCode.WORKER_LOST
-    assert "SIGKILL" in task.failure["message"]
-
-
-def test_a_child_far_beyond_its_time_is_killed_and_its_attempt_timed_out(scene: Scene, pool: Pool):
-    task = scene.submit(boom)
-    pool.claim(task, 0, times_out_at=time.monotonic() - 10)
-
-    pool.watch_until_lost()
-
-    task.refresh_from_db()
-    assert task.failure["code"] == FailureCode.TIMEOUT
-
-
-def test_a_child_within_its_time_is_left_alone(scene: Scene, pool: Pool):
-    task = scene.submit(boom)
-    pool.claim(task, 0, times_out_at=time.monotonic() + 60)
-
-    assert not pool.children.watch()
-    pool.look()
-    pool.look()
-
-    task.refresh_from_db()
-    assert task.status == TaskStatus.RUNNING
-
-
-def test_a_cancel_is_passed_on_first_and_ends_the_child_after_its_grace(scene: Scene, pool: Pool, settings: Settings):
-    settings.CANCEL_GRACE_SECONDS = 0.2
-    task = scene.submit(boom)
-    claim_id = pool.claim(task, 0)
-    lifecycle.request_cancel(task.id)
-
-    pool.look()
-    assert scene.slots[0].is_cancel_asked(claim_id.bytes)
-    assert not pool.children.watch()
-    pool.watch_until_lost()
-
-    task.refresh_from_db()
-    assert task.status == TaskStatus.CANCELLED
-    assert last_attempt(task).status == AttemptStatus.CANCELLED
-
-
-def test_a_cancel_does_not_end_a_child_that_has_gone_on_to_another_task(scene: Scene, pool: Pool, settings: Settings):
-    settings.CANCEL_GRACE_SECONDS = 0.0
-    task = scene.submit(boom)
-    pool.claim(task, 0)
-    lifecycle.request_cancel(task.id)
-    pool.look()
-
-    scene.slots[0].hold(uuid4())
-
-    assert not pool.children.watch()
-    assert not pool.children.watch()
-
-
-def test_an_innocent_attempt_that_is_killed_in_the_race_is_given_back_uncounted(
-    scene: Scene, pool: Pool, settings: Settings
-):
-    settings.CANCEL_GRACE_SECONDS = 0.0
-    guilty, innocent = scene.submit(boom), scene.submit(boom)
-    pid = pool.fork(0)
-    place = {"incarnation": scene.place.incarnation, "worker": "worker@here", "pid": pid}
-    first = lifecycle.claim(guilty.id, **place)
-    assert first is not None
-    scene.slots[0].hold(first.claim_id)
-    lifecycle.request_cancel(guilty.id)
-    pool.look()
-    pool.children.watch()
-    # Between the look and the kill it had ended the one and claimed the other.
-    lifecycle.cancelled(first)
-    second = lifecycle.claim(innocent.id, **place)
-    assert second is not None
-    scene.slots[0].hold(second.claim_id)
-
-    pool.watch_until_lost()
-
-    innocent.refresh_from_db()
-    assert innocent.status == TaskStatus.QUEUED
-    assert innocent.attempts_returned == 1
-    assert last_attempt(innocent).status == AttemptStatus.RETURNED
-
-
-def test_what_still_runs_when_the_grace_is_over_is_given_back(scene: Scene, pool: Pool):
-    task = scene.submit(boom)
-    pool.claim(task, 0)
-
-    pool.children.stop_within(0)
-    assert not pool.children.is_settled()
-    pool.watch_until_lost()
-    pool.look()
-
-    task.refresh_from_db()
-    assert task.status == TaskStatus.QUEUED
-    assert last_attempt(task).status == AttemptStatus.RETURNED
-    assert pool.children.is_settled()
-
-
-def test_an_attempt_that_no_child_holds_ends_at_the_second_look(scene: Scene, pool: Pool):
-    task = scene.submit(boom)
-    lifecycle.claim(task.id, incarnation=scene.place.incarnation, worker="worker@here", pid=999_999)
-
-    pool.look()
-    task.refresh_from_db()
-    assert task.status == TaskStatus.RUNNING
-    pool.look()
-
-    task.refresh_from_db()
-    assert task.failure["code"] == FailureCode.WORKER_LOST
-
-
-def test_a_child_whose_attempt_was_ended_elsewhere_is_ended_at_the_second_look(scene: Scene, pool: Pool):
-    task = scene.submit(boom)
-    pool.claim(task, 0)
-    (running,) = lifecycle.running_attempts(scene.place.incarnation)
-    lifecycle.end_lost(running.claim, "rescued by another worker")
-
-    pool.look()
-    assert not pool.children.watch()
-    pool.look()
-    pool.watch_until_lost()
-
-    assert Attempt.objects.filter(task=task).count() == 1
-    task.refresh_from_db()
-    assert task.status == TaskStatus.RETRYING

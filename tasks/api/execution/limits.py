@@ -1,7 +1,7 @@
 """What a document may cost before it is looked at closely."""
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Hashable, Iterable
 from dataclasses import dataclass
 
 from graphql import (
@@ -10,6 +10,7 @@ from graphql import (
     FragmentDefinitionNode,
     FragmentSpreadNode,
     GraphQLError,
+    InlineFragmentNode,
     OperationDefinitionNode,
     SelectionNode,
     SelectionSetNode,
@@ -28,8 +29,8 @@ class Limits:
     """Aliased fields, each counted as often as its fragment is spread."""
     max_fields: int = 5_000
     """Fields after every fragment has been put in its place."""
-    max_same_name: int = 400
-    """Fields that share one response name: merging them costs the square of this."""
+    max_overlaps: int = 20_000
+    """Pairs of fields that would answer under one name in one place: validation compares them pair by pair."""
     max_errors: int = 5
     """Faults reported of one document or of one set of variables."""
     cached_documents: int = 1_000
@@ -57,7 +58,6 @@ class _Measure:
     def __init__(self, document: DocumentNode) -> None:
         self.fragments = {d.name.value: d for d in document.definitions if isinstance(d, FragmentDefinitionNode)}
         self.sizes: dict[str, _Size] = {}
-        self.names: Counter[str] = Counter()
 
     def of(self, selection_set: SelectionSetNode | None) -> _Size:
         size = _Size()
@@ -73,7 +73,6 @@ class _Measure:
         if not isinstance(selection, FieldNode):
             size.take_in(nested, 0)
             return
-        self.names[(selection.alias or selection.name).value] += 1
         if selection.name.value.startswith("__"):
             nested.depth = 0
         size.take_in(nested, 1)
@@ -96,10 +95,38 @@ def exceeded(document: DocumentNode, limits: Limits) -> GraphQLError | None:
             size = measure.of(definition.selection_set)
             for fault in _faults(size, limits):
                 return GraphQLError(fault, [definition])
-    name, times = next(iter(measure.names.most_common(1)), ("", 0))
-    if times > limits.max_same_name:
-        return GraphQLError(f"{name!r} is selected {times} times, at most {limits.max_same_name} are allowed.")
+    overlaps = _overlaps(document)
+    if overlaps > limits.max_overlaps:
+        return GraphQLError(f"Fields overlap {overlaps} times, at most {limits.max_overlaps} are allowed.")
     return None
+
+
+def _overlaps(document: DocumentNode) -> int:
+    """Count the pairs of fields of one response name in one place.
+
+    A place is the response names on the way to it. Fragments on one type are taken for being in the same place, as
+    they are where they are all spread together.
+    """
+    places: dict[tuple[Hashable, str], int] = {}
+    times: Counter[int] = Counter()
+    stack: list[tuple[Hashable, SelectionSetNode]] = []
+    for definition in document.definitions:
+        if isinstance(definition, OperationDefinitionNode):
+            stack.append((("operation", id(definition)), definition.selection_set))
+        elif isinstance(definition, FragmentDefinitionNode):
+            stack.append((("fragment", definition.type_condition.name.value), definition.selection_set))
+    while stack:
+        place, selection_set = stack.pop()
+        for selection in selection_set.selections:
+            if isinstance(selection, FieldNode):
+                name = (selection.alias or selection.name).value
+                here = places.setdefault((place, name), len(places))
+                times[here] += 1
+                if selection.selection_set:
+                    stack.append((here, selection.selection_set))
+            elif isinstance(selection, InlineFragmentNode):
+                stack.append((place, selection.selection_set))
+    return sum(n * (n - 1) // 2 for n in times.values())
 
 
 def _faults(size: _Size, limits: Limits) -> Iterable[str]:

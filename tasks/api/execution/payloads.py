@@ -88,8 +88,10 @@ def _is_about_the_request(error: GraphQLError) -> bool:
     origin: GraphQLError = error
     while isinstance(origin.original_error, GraphQLError):
         origin = origin.original_error
-    if "code" in (error.extensions or {}) or "code" in (origin.extensions or {}) or not error.path:
+    if "code" in (error.extensions or {}) or "code" in (origin.extensions or {}):
         return True
+    if not error.path:
+        return bool(error.nodes) or error.original_error is None
     return origin.nodes is not None and not isinstance(origin.nodes[0], FieldNode)
 
 

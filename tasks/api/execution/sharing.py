@@ -5,6 +5,7 @@ from collections import OrderedDict
 from collections.abc import Awaitable, Hashable
 from typing import Protocol, cast
 from uuid import UUID
+from weakref import WeakValueDictionary
 
 import orjson
 from graphql import ExecutionResult, FragmentSpreadNode, GraphQLError, InlineFragmentNode, SelectionSetNode
@@ -28,6 +29,16 @@ def rights_of(viewer: Viewer) -> tuple[bool, UUID | None]:
     return (True, None) if viewer.is_staff else (False, viewer.user_id)
 
 
+class Scope:
+    """What a subscription shares its executions under: the same object for all that may share."""
+
+    __slots__ = ("__weakref__", "last_event", "last_payload")
+
+    def __init__(self) -> None:
+        self.last_event: SharedEvent | None = None
+        self.last_payload = b""
+
+
 class SharedExecutions:
     """Remembers the encoded results of events, the least recently used leave first. One per process, on one loop.
 
@@ -38,11 +49,12 @@ class SharedExecutions:
     def __init__(self, entries: int = 2_048, total_bytes: int = 16 * 1024 * 1024) -> None:
         self.entries = entries
         self.total_bytes = total_bytes
+        self._scopes: WeakValueDictionary[Hashable, Scope] = WeakValueDictionary()
         self._done: OrderedDict[Hashable, bytes] = OrderedDict()
         self._running: dict[Hashable, asyncio.Task[bytes]] = {}
         self._bytes = 0
 
-    def scope(self, subscription: Subscription, viewer: Viewer) -> Hashable | None:
+    def scope(self, subscription: Subscription, viewer: Viewer) -> Scope | None:
         """Return what a subscription may share its executions under, once for all its events; None: nothing.
 
         Only a document that selects a single root field is shared; that is what validation lets through anyway,
@@ -55,10 +67,11 @@ class SharedExecutions:
             variables = orjson.dumps(subscription.variables, option=orjson.OPT_SORT_KEYS)
         except TypeError:
             return None
-        return (subscription.prepared, subscription.operation_name, variables, rights_of(viewer))
+        key = (subscription.prepared, subscription.operation_name, variables, rights_of(viewer))
+        return self._scopes.setdefault(key, Scope())
 
     def payload(
-        self, subscription: Subscription, scope: Hashable | None, event: SharedEvent
+        self, subscription: Subscription, scope: Scope | None, event: SharedEvent
     ) -> bytes | Awaitable[bytes]:
         """Return the event's result as JSON, `{"data": ...}`, at once where nothing has to be waited for.
 
@@ -66,10 +79,13 @@ class SharedExecutions:
         """
         if scope is None:
             return _encoded(subscription.execute(event))
+        if scope.last_event is event:
+            return scope.last_payload
         key = (scope, event.key)
         known = self._done.get(key)
         if known is not None:
             self._done.move_to_end(key)
+            scope.last_event, scope.last_payload = event, known
             return known
         running = self._running.get(key)
         if running is not None:

@@ -40,6 +40,11 @@ class Heartbeat:
         self._handshakes: dict[Pulsed, float] = {}
         self._timer: asyncio.TimerHandle | None = None
 
+    @property
+    def is_resting(self) -> bool:
+        """True while no timer runs, since there is no socket."""
+        return self._timer is None
+
     def add(self, socket: Pulsed) -> int:
         """Begin with the handshake's deadline; the answer is the socket's slot, to be kept for `remove`."""
         loop = asyncio.get_running_loop()

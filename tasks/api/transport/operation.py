@@ -3,23 +3,14 @@
 import asyncio
 import logging
 from collections import deque
-from collections.abc import AsyncIterable, Awaitable, Coroutine, Hashable
+from collections.abc import AsyncIterable, Awaitable, Coroutine
 from typing import TYPE_CHECKING, Any, Final, Protocol, cast
 
 from graphql import ExecutionResult, FieldNode, GraphQLError, OperationType
 
-from tasks.api.execution import (
-    Context,
-    Prepared,
-    RequestError,
-    Subscription,
-    encode,
-    execute,
-    formatted,
-    subscribe,
-)
+from tasks.api.execution import Context, Prepared, RequestError, Subscription, encode, execute, formatted, subscribe
 from tasks.api.execution.payloads import dumps
-from tasks.api.execution.sharing import SharedEvent
+from tasks.api.execution.sharing import Scope, SharedEvent
 from tasks.api.transport import protocol
 from tasks.api.viewer import Viewer
 
@@ -70,7 +61,7 @@ class Operation:
         self._id = identifier
         self._prefix = protocol.next_prefix(identifier)
         self._subscription: Subscription | None = None
-        self._scope: Hashable | None = None
+        self._scope: Scope | None = None
         self._source: PushSource | None = None
         self._task: asyncio.Task[None] | None = None
         self._pending: deque[bytes | Awaitable[bytes]] | None = None
@@ -87,14 +78,8 @@ class Operation:
 
     def refuse_as_one_too_many(self) -> None:
         """Say that the socket runs as many operations as it may; nothing is begun."""
-        limit = self._socket.rules.max_operations
-        self._refuse(
-            [
-                GraphQLError(
-                    f"At most {limit} operations may run on one socket.", extensions={"code": TOO_MANY_SUBSCRIPTIONS}
-                )
-            ]
-        )
+        problem = f"At most {self._socket.rules.max_operations} operations may run on one socket."
+        self._refuse([GraphQLError(problem, extensions={"code": TOO_MANY_SUBSCRIPTIONS})])
 
     def stop(self) -> None:
         """End without a word: the client has asked for it, or has gone."""
@@ -236,8 +221,8 @@ class Operation:
             await self._socket.outbox.room()
 
     def _resume(self) -> None:
-        self._owes_resume = False
-        if self._source is not None and not self._stopped:
+        owed, self._owes_resume = self._owes_resume, False
+        if owed and self._source is not None and not self._stopped:
             try:
                 self._source.resume()
             except Exception as fault:  # noqa: BLE001 - logged and masked where it is formatted

@@ -2,22 +2,19 @@
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Coroutine, Mapping
-from dataclasses import dataclass
+from collections.abc import Awaitable, Callable, Coroutine
 from datetime import UTC, datetime
-from typing import Any, Protocol, Self
+from typing import Any
 
 from channels.consumer import AsyncConsumer
 from channels.exceptions import StopConsumer
-from django.conf import settings
 
-from tasks.api.execution import Documents, SharedExecutions
 from tasks.api.transport import protocol
-from tasks.api.transport.heartbeat import Heartbeat
-from tasks.api.transport.http.door import Door, header_map
+from tasks.api.transport.http.door import header_map
 from tasks.api.transport.operation import Operation
 from tasks.api.transport.outbox import Outbox, Send
 from tasks.api.transport.protocol import CloseCode, Refusal
+from tasks.api.transport.rules import SocketRules
 from tasks.api.viewer import Viewer, session_key_of
 from tasks.errors import StoreUnavailable, Unauthenticated
 
@@ -28,50 +25,6 @@ Receive = Callable[[], Awaitable[dict[str, Any]]]
 
 END_SECONDS = 10.0
 """How long the operations of a socket that is gone may take to end before they are left behind, with a log line."""
-
-
-class FindsViewers(Protocol):
-    """What `tasks.api.viewer.Viewers` does for a socket."""
-
-    async def of_socket(self, payload: Mapping[str, Any] | None, cookie: str, *, origin_is_trusted: bool) -> Viewer:
-        """Tell who is there, from connection_init's payload or the cookie. Raises `Unauthenticated`."""
-
-
-@dataclass(frozen=True, slots=True)
-class SocketRules:
-    """What all sockets of one door share: how to execute, how to tell who is there, and the bounds."""
-
-    documents: Documents
-    shared: SharedExecutions
-    viewers: FindsViewers
-    door: Door
-    max_bytes: int
-    """Of one incoming message."""
-    max_operations: int
-    """Running at once on one socket."""
-    outbox_frames: int
-    outbox_characters: int
-    """From either on, a subscription's source is told to pause, and no message is read."""
-    handshake_seconds: float
-    """For connection_init to come, and then for the credentials to be looked up."""
-    heartbeat: Heartbeat
-
-    @classmethod
-    def of_settings(cls, documents: Documents, shared: SharedExecutions, viewers: FindsViewers, door: Door) -> Self:
-        """Make the rules of a door, with the bounds of the settings."""
-        handshake_seconds = settings.SOCKET_INIT_SECONDS
-        return cls(
-            documents=documents,
-            shared=shared,
-            viewers=viewers,
-            door=door,
-            max_bytes=settings.MAX_BODY_BYTES,
-            max_operations=settings.MAX_SUBSCRIPTIONS_PER_SOCKET,
-            outbox_frames=settings.SOCKET_OUTBOX_FRAMES,
-            outbox_characters=settings.SOCKET_OUTBOX_CHARACTERS,
-            handshake_seconds=handshake_seconds,
-            heartbeat=Heartbeat(settings.SOCKET_PING_SECONDS, handshake_seconds),
-        )
 
 
 class GraphQLSocket(AsyncConsumer):  # type: ignore[misc]  # Channels is untyped

@@ -37,14 +37,14 @@ def nothing_built(settings: Settings, tmp_path: Path) -> Path:
 
 
 @pytest.mark.parametrize("folder", ["dist", "collected"])
-def test_the_built_page_is_given_where_there_is_one(nothing_built: Path, folder: str):
+def test_the_built_page_is_given_where_there_is_one(nothing_built: Path, folder: str) -> None:
     (nothing_built / folder / "graphiql" / "index.html").write_text("<!doctype html>ours")
 
     assert explorer.page() == b"<!doctype html>ours"
 
 
 @pytest.mark.usefixtures("nothing_built")
-def test_without_a_build_the_page_says_that_it_needs_the_internet_and_what_to_run():
+def test_without_a_build_the_page_says_that_it_needs_the_internet_and_what_to_run() -> None:
     page = explorer.page().decode()
 
     assert "GraphiQL.createFetcher" in page
@@ -52,14 +52,14 @@ def test_without_a_build_the_page_says_that_it_needs_the_internet_and_what_to_ru
     assert "python frontend/build.py" in page
 
 
-def test_our_page_names_no_other_host():
+def test_our_page_names_no_other_host() -> None:
     page = (FRONTEND / "index.html").read_text()
 
     # The favicon's namespace is a name, not an address.
     assert re.findall(r"(?:https?:)?//[^'\" ]+", page.replace("http://www.w3.org/2000/svg", "")) == []
 
 
-def test_our_page_lets_the_browser_load_and_ask_this_server_alone():
+def test_our_page_lets_the_browser_load_and_ask_this_server_alone() -> None:
     page = (FRONTEND / "index.html").read_text()
     policy = re.search(r'content="(default-src[^"]*)"', page)
 
@@ -69,22 +69,22 @@ def test_our_page_lets_the_browser_load_and_ask_this_server_alone():
     assert "script-src 'self';" in policy[1]
 
 
-def test_no_page_around_ours_can_frame_it():
+def test_no_page_around_ours_can_frame_it() -> None:
     assert dict(explorer.HEADERS)[b"content-security-policy"] == b"frame-ancestors 'none'"
 
 
-def test_a_newcomer_finds_submit_watch_run_and_list():
+def test_a_newcomer_finds_submit_watch_run_and_list() -> None:
     assert list(EXAMPLES) == ["submit", "watch", "run", "list"]
 
 
 @pytest.mark.parametrize("text", [*EXAMPLES.values(), *OPERATIONS_OF_THE_PAGE])
-def test_what_the_page_sends_fits_the_schema(text: str):
+def test_what_the_page_sends_fits_the_schema(text: str) -> None:
     schema = build_schema((ROOT / "schema.graphql").read_text())
 
     assert validate(schema, parse(text)) == []
 
 
-def test_the_examples_show_all_of_a_result():
+def test_the_examples_show_all_of_a_result() -> None:
     schema = build_schema((ROOT / "schema.graphql").read_text())
     fields = schema.type_map["CountPrimesResult"].fields  # type: ignore[attr-defined]
 
@@ -94,7 +94,7 @@ def test_the_examples_show_all_of_a_result():
         assert shown[1].split() == list(fields)
 
 
-def test_the_lock_file_names_no_registry():
+def test_the_lock_file_names_no_registry() -> None:
     lock = json.loads((FRONTEND / "package-lock.json").read_text())
 
     assert [name for name, package in lock["packages"].items() if "resolved" in package] == []
@@ -134,7 +134,7 @@ BUILDS = 'mkdir -p dist/graphiql && echo built >> dist/graphiql/index.html && ec
 """A stand-in for Node.js 22 that bundles by writing one line to the page."""
 
 
-def test_a_second_build_of_the_same_sources_does_nothing(copied: Path):
+def test_a_second_build_of_the_same_sources_does_nothing(copied: Path) -> None:
     put_on_path(copied, "node", f'PATH=/usr/bin:/bin; [ "$1" = --version ] && echo v22.12.0 && exit; {BUILDS}')
     put_on_path(copied, "npm", 'echo "npm $@" >> ran')
 
@@ -146,7 +146,7 @@ def test_a_second_build_of_the_same_sources_does_nothing(copied: Path):
     assert ran == ["npm ci --omit=dev", f"{copied}/frontend/node_modules/vite/bin/vite.js build"]
 
 
-def test_changed_sources_are_built_again(copied: Path):
+def test_changed_sources_are_built_again(copied: Path) -> None:
     put_on_path(copied, "node", f'PATH=/usr/bin:/bin; [ "$1" = --version ] && echo v22.12.0 && exit; {BUILDS}')
     put_on_path(copied, "npm", "")
     build(copied)
@@ -155,7 +155,7 @@ def test_changed_sources_are_built_again(copied: Path):
     assert build(copied).stdout == "GraphiQL is built.\n"
 
 
-def test_a_failed_installation_is_told_in_one_line(copied: Path):
+def test_a_failed_installation_is_told_in_one_line(copied: Path) -> None:
     put_on_path(copied, "node", "echo v24.0.0")
     put_on_path(copied, "npm", "echo npm error code ENOTFOUND; echo npm error network no way out >&2; exit 1")
 
@@ -169,7 +169,7 @@ def test_a_failed_installation_is_told_in_one_line(copied: Path):
     )
 
 
-def test_a_failed_bundling_is_done_again_the_next_time(copied: Path):
+def test_a_failed_bundling_is_done_again_the_next_time(copied: Path) -> None:
     put_on_path(copied, "node", 'if [ "$1" = --version ]; then echo v22.12.0; else echo error during build; exit 1; fi')
     put_on_path(copied, "npm", "")
 
@@ -181,7 +181,7 @@ def test_a_failed_bundling_is_done_again_the_next_time(copied: Path):
 
 
 @pytest.mark.parametrize("version", ["v18.20.0", "v20.18.9", "v21.7.0", "v22.11.0", "garbage"])
-def test_an_old_nodejs_on_path_is_passed_over_for_the_wheel(copied: Path, version: str):
+def test_an_old_nodejs_on_path_is_passed_over_for_the_wheel(copied: Path, version: str) -> None:
     """Told from its npm: the wheel's npm does not run the one on PATH."""
     put_on_path(copied, "node", f"echo {version}")
     put_on_path(copied, "npm", "echo taken > taken")

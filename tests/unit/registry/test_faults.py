@@ -64,7 +64,7 @@ def even(number: int) -> int:
 
 
 def _task_type() -> TaskType:
-    def do_it(  # noqa: PLR0913 - one of each
+    def do_it(  # noqa: PLR0913, PLR0917 - one of each
         text: Annotated[str, Field(min_length=1, max_length=5, pattern="^[^x]*$")] = "a",
         whole: int = 1,
         even_number: Annotated[int, AfterValidator(even)] = 2,
@@ -73,9 +73,9 @@ def _task_type() -> TaskType:
         yes: bool = True,
         big: BigInt = 1,
         price: Annotated[Decimal, Field(max_digits=4, decimal_places=2)] = Decimal(1),
-        at: datetime = datetime(2026, 1, 1, tzinfo=UTC),  # noqa: B008 - it never changes
-        day: date = date(2026, 1, 1),  # noqa: B008 - see above
-        hour: time = time(12),  # noqa: B008 - see above
+        at: datetime = datetime(2026, 1, 1, tzinfo=UTC),
+        day: date = date(2026, 1, 1),
+        hour: time = time(12),
         key: UUID = UUID(int=1),  # noqa: B008 - see above
         fmt: Format = Format.CSV,
         word: Literal["a", "b"] = "a",
@@ -118,14 +118,19 @@ FAULTS: dict[str, tuple[str, Any, tuple[str | int, ...], str]] = {
     "float: beyond": ("number", 10**400, (), "expected a number, got a number of many digits"),
     "bool: number": ("yes", 1, (), "expected true or false, got 1"),
     "BigInt: words": ("big", "ten", (), "expected a whole number in decimal digits, at most 4,300 of them, got 'ten'"),
-    "BigInt: underscores": ("big", "1_0", (), "expected a whole number in decimal digits, at most 4,300 of them, got '1_0'"),
+    "BigInt: underscores": (
+        "big",
+        "1_0",
+        (),
+        "expected a whole number in decimal digits, at most 4,300 of them, got '1_0'",
+    ),
     "BigInt: bool": ("big", True, (), "expected a whole number, got True"),
     "BigInt: too big": ("big", 10**4300, (), "expected at most 4,300 digits"),
     "Decimal: words": ("price", "much", (), "expected a decimal number, got 'much'"),
     "Decimal: float": ("price", 1.5, (), "expected a Decimal, got 1.5"),
     "Decimal: NaN": ("price", Decimal("NaN"), (), "expected a finite number, got Decimal('NaN')"),
     "Decimal: signalling": ("price", "sNaN", (), "expected a finite number, got Decimal('sNaN')"),
-    "Decimal: digits": ("price", Decimal("12345"), (), "expected at most 4 digits, got Decimal('12345')"),
+    "Decimal: digits": ("price", Decimal(12345), (), "expected at most 4 digits, got Decimal('12345')"),
     "Decimal: places": ("price", Decimal("1.234"), (), "expected at most 2 decimal places, got Decimal('1.234')"),
     "datetime: naive": (
         "at",
@@ -175,7 +180,12 @@ FAULTS: dict[str, tuple[str, Any, tuple[str | int, ...], str]] = {
     "JSON: NUL in a key": ("free", {"a\0": 1}, ("a\\x00",), "its name: the character U+0000 can't be stored"),
     "JSON: surrogate in a key": ("free", {"\udfff": 1}, ("\\udfff",), "its name: the lone surrogate"),
     "JSON: NaN": ("free", {"a": float("nan")}, ("a",), "expected a finite number, got nan"),
-    "JSON: huge number": ("free", {"a": 2**64}, ("a",), "expected 64 bits at most, or a string, got 18446744073709551616"),
+    "JSON: huge number": (
+        "free",
+        {"a": 2**64},
+        ("a",),
+        "expected 64 bits at most, or a string, got 18446744073709551616",
+    ),
     "JSON: no JSON": ("free", {"a": {1}}, ("a",), "expected a JSON value, got {1}"),
     "JSON: number as key": ("free", {1: 1}, (1, "[key]"), "expected a string, got 1"),
     "JSON: number as key deep inside": ("free", {"a": {1: 1}}, ("a",), "expected strings as keys, got 1"),
@@ -198,7 +208,9 @@ def test_bad_argument_is_a_fault_with_its_path(name: str, value: Any, path: tupl
 
 def test_all_faults_are_told_at_once() -> None:
     with pytest.raises(ArgumentsInvalid) as raised:
-        TASK_TYPE.parse_arguments({"text": "\0", "whole": "1", "numbers": [1, None, "x"], "free": {"a": "\0", "b": ["\0"]}})
+        TASK_TYPE.parse_arguments(
+            {"text": "\0", "whole": "1", "numbers": [1, None, "x"], "free": {"a": "\0", "b": ["\0"]}}
+        )
 
     assert [fault.path for fault in raised.value.faults] == [
         ("text",),
@@ -299,34 +311,45 @@ def report() -> Report:
 
 
 REPORT = build_task_type(report)
-GOOD = Report()
+
+
+def wrong(**fields: Any) -> Any:
+    """Return a report that is right but for these fields."""
+    return replace(Report(), **fields)
+
+
+def unchecked(**fields: Any) -> Any:
+    """Return a span that Pydantic has not looked at."""
+    return Span.model_construct(**fields)
+
+
 RESULTS: dict[str, tuple[Any, str]] = {
     "None": (None, "expected a Report, got None"),
     "another class": (Row(Decimal(1)), "expected a Report, got Row("),
     "a dict": ({"total": 1}, "expected a Report, got {'total': 1}"),
-    "wrong type inside": (replace(GOOD, total="1"), "total: expected a whole number, got '1'"),
-    "float for int": (replace(GOOD, total=1.0), "total: expected a whole number, got 1.0"),
-    "over 32 bits": (replace(GOOD, total=2**31), "total: expected at most 2147483647"),
-    "NaN": (replace(GOOD, ratio=float("nan")), "ratio: expected a finite number, got nan"),
-    "NUL": (replace(GOOD, note="\0"), "note: the character U+0000"),
-    "surrogate": (replace(GOOD, note="\ud800"), "note: the lone surrogate"),
-    "bytes": (replace(GOOD, note=b"x"), "note: expected a string, got b'x'"),
-    "dict for a row": (replace(GOOD, rows=[{"unit_price": "1"}]), "rows.0: expected a Row, got {"),
-    "tuple for a list": (replace(GOOD, rows=()), "rows: expected a list, got ()"),
-    "text for a Decimal": (replace(GOOD, price="1.5"), "price: expected a Decimal, got '1.5'"),
-    "text for a datetime": (replace(GOOD, at="2026-01-01T00:00:00Z"), "at: expected a date and time, got '2026"),
-    "naive datetime": (replace(GOOD, at=datetime(2026, 1, 1)), "at: expected a date and time with an offset"),  # noqa: DTZ001
-    "text for an enum": (replace(GOOD, fmt="csv"), "fmt: expected one of <Format.CSV: 'csv'>"),
-    "out of a row's bounds": (replace(GOOD, rows=[Row(Decimal(1), 0)]), "rows.0.amount: expected at least 1, got 0"),
+    "wrong type inside": (wrong(total="1"), "total: expected a whole number, got '1'"),
+    "float for int": (wrong(total=1.0), "total: expected a whole number, got 1.0"),
+    "over 32 bits": (wrong(total=2**31), "total: expected at most 2147483647"),
+    "NaN": (wrong(ratio=float("nan")), "ratio: expected a finite number, got nan"),
+    "NUL": (wrong(note="\0"), "note: the character U+0000"),
+    "surrogate": (wrong(note="\ud800"), "note: the lone surrogate"),
+    "bytes": (wrong(note=b"x"), "note: expected a string, got b'x'"),
+    "dict for a row": (wrong(rows=[{"unit_price": "1"}]), "rows.0: expected a Row, got {"),
+    "tuple for a list": (wrong(rows=()), "rows: expected a list, got ()"),
+    "text for a Decimal": (wrong(price="1.5"), "price: expected a Decimal, got '1.5'"),
+    "text for a datetime": (wrong(at="2026-01-01T00:00:00Z"), "at: expected a date and time, got '2026"),
+    "naive datetime": (wrong(at=datetime(2026, 1, 1)), "at: expected a date and time with an offset"),  # noqa: DTZ001
+    "text for an enum": (wrong(fmt="csv"), "fmt: expected one of <Format.CSV: 'csv'>"),
+    "out of a row's bounds": (wrong(rows=[Row(Decimal(1), 0)]), "rows.0.amount: expected at least 1, got 0"),
     "wrong type in a model": (
-        replace(GOOD, span=Span.model_construct(first_day="1", last_day=2)),
+        wrong(span=unchecked(first_day="1", last_day=2)),
         "span.first_day: expected a whole number, got '1'",
     ),
-    "model's rule broken": (replace(GOOD, span=Span.model_construct(first_day=5, last_day=1)), "span: ends before"),
-    "model's field missing": (replace(GOOD, span=Span.model_construct(first_day=5)), "span: "),
-    "NaN in JSON": (replace(GOOD, free={"a": [float("inf")]}), "free.a.0: expected a finite number, got inf"),
-    "NUL in a key of JSON": (replace(GOOD, free={"\0": 1}), "its name: the character U+0000"),
-    "set in JSON": (replace(GOOD, free={"a": {1}}), "free.a: expected a JSON value, got {1}"),
+    "model's rule broken": (wrong(span=unchecked(first_day=5, last_day=1)), "span: ends before"),
+    "model's field missing": (wrong(span=unchecked(first_day=5)), "span: "),
+    "NaN in JSON": (wrong(free={"a": [float("inf")]}), "free.a.0: expected a finite number, got inf"),
+    "NUL in a key of JSON": (wrong(free={"\0": 1}), "its name: the character U+0000"),
+    "set in JSON": (wrong(free={"a": {1}}), "free.a: expected a JSON value, got {1}"),
 }
 
 

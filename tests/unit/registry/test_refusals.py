@@ -1,5 +1,7 @@
 """What can't be a task type stops the start, with function, place, what was found and what would do instead."""
 
+# ruff: noqa: D101, D102 - each class is an example, and its name says what is wrong with it
+
 from collections import namedtuple
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from dataclasses import InitVar, dataclass, field
@@ -26,7 +28,7 @@ class Number(IntEnum):
 
 
 class Accent(Enum):
-    grün = "g"
+    grün = "g"  # noqa: PLC2401 - the name is the example
 
 
 class Truth(Enum):
@@ -134,10 +136,8 @@ class Plain:
     pass
 
 
-OtherRow = type("Row", (), {"__annotations__": {"a": int}})
-OtherRow.__module__ = "elsewhere"
-Row1 = dataclass(frozen=True)(type("Row", (), {"__annotations__": {"a": int}, "__module__": "one"}))
-Row2 = dataclass(frozen=True)(type("Row", (), {"__annotations__": {"a": int}, "__module__": "two"}))
+Row1: Any = dataclass(frozen=True)(type("Row", (), {"__annotations__": {"a": int}, "__module__": "one"}))
+Row2: Any = dataclass(frozen=True)(type("Row", (), {"__annotations__": {"a": int}, "__module__": "two"}))
 
 ANNOTATIONS: dict[str, tuple[Any, str, str]] = {
     "bytes": (bytes, "bytes", "base64"),
@@ -211,7 +211,9 @@ def test_unmappable_parameter_is_refused_with_what_would_do(annotation: Any, fou
 
 
 VARYING = {"class with a varying default"}  # a result is always complete, so how its defaults are made does not matter
-RESULTS = {name: case for name, case in ANNOTATIONS.items() if name not in VARYING | {"None", "class called as the result"}}
+RESULTS = {
+    name: case for name, case in ANNOTATIONS.items() if name not in VARYING | {"None", "class called as the result"}
+}
 
 
 @pytest.mark.parametrize(("annotation", "found", "advice"), RESULTS.values(), ids=RESULTS)
@@ -243,14 +245,18 @@ def wrong_default(a: int = "x") -> None: ...  # type: ignore[assignment]
 def default_out_of_bounds(a: Annotated[int, Field(ge=1)] = 0) -> None: ...
 def none_for_int(a: int = None) -> None: ...  # type: ignore[assignment]  # noqa: RUF013
 def field_as_default(a: int = Field(5, ge=0)) -> None: ...
-def naive_default(a: datetime = datetime(2026, 1, 1)) -> None: ...  # noqa: B008, DTZ001
+def naive_default(a: datetime = datetime(2026, 1, 1)) -> None: ...  # noqa: DTZ001
 def float_for_decimal(a: Decimal = 1.5) -> None: ...  # type: ignore[assignment]
 def unknown_name(a: "Nowhere") -> None: ...  # type: ignore[name-defined]  # noqa: F821
 def generator() -> Iterator[int]:
     yield 1
+
+
 async def async_generator() -> AsyncIterator[int]:
     yield 1
-def same_class_names(a: Row1, b: Row2) -> None: ...  # type: ignore[valid-type]
+
+
+def same_class_names(a: Row1, b: Row2) -> None: ...
 
 
 FUNCTIONS: dict[str, tuple[Any, str, str]] = {
@@ -369,7 +375,11 @@ def test_good_options_are_taken() -> None:
 
     task_type = build_task_type(do_it, options)
 
-    assert (task_type.name, task_type.input_field, task_type.object_type) == ("other_name", "otherName", "OtherNameTask")
+    assert (task_type.name, task_type.input_field, task_type.object_type) == (
+        "other_name",
+        "otherName",
+        "OtherNameTask",
+    )
     assert (task_type.queue, task_type.priority, task_type.max_attempts) == ("slow", TaskPriority.HIGH, 1)
     assert (task_type.backoff.first_seconds, task_type.timeout_seconds) == (5, 5.0)
 

@@ -11,7 +11,7 @@ from tasks.worker.failures import MAX_MESSAGE_BYTES, MAX_TRACEBACK_BYTES, failur
 from tests.unit.worker.claims import a_claim, register
 
 
-class Speechless(Exception):  # noqa: N818 - a fixture
+class Speechless(Exception):
     """Can't describe itself."""
 
     def __str__(self) -> str:

@@ -51,7 +51,7 @@ class Door:
 
     def judge(self, scope: Mapping[str, Any], headers: Mapping[bytes, bytes]) -> Verdict:
         """Return the verdict on an HTTP or WebSocket scope; `headers` are the scope's as a mapping."""
-        key = (scope.get("scheme"), scope.get("server"), *map(headers.get, self._names))
+        key = (scope.get("scheme"), tuple(scope.get("server") or ()), *map(headers.get, self._names))
         verdict = self._known.get(key)
         if verdict is None:
             verdict = self._judge(scope)

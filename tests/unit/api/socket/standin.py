@@ -18,7 +18,8 @@ from django.urls import path, re_path
 from tasks.api.execution import Documents, SharedExecutions
 from tasks.api.transport.heartbeat import Heartbeat
 from tasks.api.transport.http.door import Door
-from tasks.api.transport.socket import GraphQLSocket, SocketRules, refuse_socket
+from tasks.api.transport.rules import SocketRules
+from tasks.api.transport.socket import GraphQLSocket, refuse_socket
 from tasks.api.viewer import ANONYMOUS, Viewer
 from tasks.errors import StoreUnavailable, TaskNotFound, Unauthenticated
 
@@ -251,10 +252,11 @@ def rules(**changes: Any) -> SocketRules:
 
 
 def application() -> ProtocolTypeRouter:
-    """Make what the servers serve: the door as it is at /graphql, one with low bounds, one of little patience."""
+    """Make what the servers serve: the door as it is at /graphql, and beside it three with other bounds."""
     usual = SocketRules.of_settings(Documents(schema), SharedExecutions(), Viewers(), Door())
     small = rules()
     impatient = rules(handshake_seconds=0.2, beat_seconds=0.2)
+    patient = rules(handshake_seconds=600.0, beat_seconds=600.0, outbox_frames=256, outbox_characters=1024 * 1024)
     return ProtocolTypeRouter(
         {
             "websocket": URLRouter(
@@ -262,7 +264,8 @@ def application() -> ProtocolTypeRouter:
                     path("graphql", GraphQLSocket.as_asgi(usual)),
                     path("small", GraphQLSocket.as_asgi(small)),
                     path("impatient", GraphQLSocket.as_asgi(impatient)),
-                    re_path("", refuse_socket),
+                    path("patient", GraphQLSocket.as_asgi(patient)),
+                    re_path("", refuse_socket),  # type: ignore[arg-type]  # Channels routes to ASGI applications
                 ]
             )
         }

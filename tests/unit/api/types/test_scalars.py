@@ -129,4 +129,4 @@ def test_a_decimal_in_a_document_keeps_every_digit() -> None:
     parse = SCALARS[Decimal].parse_literal
     assert parse is not None
 
-    assert parse(parse_value("0.1000000000000000000000000001")) == Decimal("0.1000000000000000000000000001")
+    assert parse(parse_value("0.1000000000000000000000000001"), None) == Decimal("0.1000000000000000000000000001")

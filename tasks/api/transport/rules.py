@@ -1,0 +1,56 @@
+"""What all sockets of one door have in common."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Protocol, Self
+
+from django.conf import settings
+
+from tasks.api.execution import Documents, SharedExecutions
+from tasks.api.transport.heartbeat import Heartbeat
+from tasks.api.transport.http.door import Door
+from tasks.api.viewer import Viewer
+
+
+class FindsViewers(Protocol):
+    """What `tasks.api.viewer.Viewers` does for a socket."""
+
+    async def of_socket(self, payload: Mapping[str, Any] | None, cookie: str, *, origin_is_trusted: bool) -> Viewer:
+        """Tell who is there, from connection_init's payload or the cookie. Raises `Unauthenticated`."""
+
+
+@dataclass(frozen=True, slots=True)
+class SocketRules:
+    """How to execute, how to tell who is there, and the bounds. One per process, on one loop."""
+
+    documents: Documents
+    shared: SharedExecutions
+    viewers: FindsViewers
+    door: Door
+    max_bytes: int
+    """Of one incoming message."""
+    max_operations: int
+    """Running at once on one socket."""
+    outbox_frames: int
+    outbox_characters: int
+    """From either on, a subscription's source is told to pause, and no message is read."""
+    handshake_seconds: float
+    """For connection_init to come, and then for the credentials to be looked up."""
+    heartbeat: Heartbeat
+
+    @classmethod
+    def of_settings(cls, documents: Documents, shared: SharedExecutions, viewers: FindsViewers, door: Door) -> Self:
+        """Make the rules of a door, with the bounds of the settings."""
+        handshake_seconds = settings.SOCKET_INIT_SECONDS
+        return cls(
+            documents=documents,
+            shared=shared,
+            viewers=viewers,
+            door=door,
+            max_bytes=settings.MAX_BODY_BYTES,
+            max_operations=settings.MAX_SUBSCRIPTIONS_PER_SOCKET,
+            outbox_frames=settings.SOCKET_OUTBOX_FRAMES,
+            outbox_characters=settings.SOCKET_OUTBOX_CHARACTERS,
+            handshake_seconds=handshake_seconds,
+            heartbeat=Heartbeat(settings.SOCKET_PING_SECONDS, handshake_seconds),
+        )

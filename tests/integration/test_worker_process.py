@@ -1,0 +1,150 @@
+"""A whole worker as Celery runs it: its main process, its children, and how they end."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, Final
+from urllib.parse import quote
+
+import pytest
+from django.conf import settings
+from django.db import connection
+from uuid_utils.compat import uuid7
+
+from tasks import broker, lifecycle
+from tasks.models import Attempt, Task, WorkerProcess
+from tasks.status import AttemptStatus, FailureCode, TaskPriority, TaskStatus
+from tests.integration.worker_scene import last_attempt
+
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("redis_url")]
+
+ROOT: Final = Path(__file__).resolve().parent.parent.parent
+START_SECONDS: Final = 60.0
+
+
+def wait_until(fact: Callable[[], object], seconds: float = 20.0) -> None:
+    """Wait for a fact, with a deadline."""
+    give_up_at = time.monotonic() + seconds
+    while not fact():
+        assert time.monotonic() < give_up_at, f"waited {seconds:g} s"
+        time.sleep(0.02)
+
+
+def database_url() -> str:
+    """Where the tests' own database is."""
+    known = connection.settings_dict
+    if connection.vendor == "sqlite":
+        return f"sqlite:///{known['NAME']}"
+    login = f"{quote(known['USER'])}:{quote(known['PASSWORD'])}" if known["PASSWORD"] else quote(known["USER"])
+    return f"postgres://{login}@{known['HOST']}:{known['PORT']}/{known['NAME']}"
+
+
+@pytest.fixture
+def worker(tmp_path: Path) -> Iterator["subprocess.Popen[bytes]"]:
+    """A worker of one child that consumes, with little patience."""
+    environment = {
+        **os.environ,
+        "DATABASE_URL": database_url(),
+        "REDIS_URL": settings.REDIS_URL,
+        "SHUTDOWN_GRACE_SECONDS": "0.3",
+    }
+    command = [sys.executable, "-m", "celery", "-A", "project", "worker", "-c", "1", "-n", "under-test@here"]
+    with (tmp_path / "worker.log").open("wb") as log:
+        process = subprocess.Popen(command, cwd=ROOT, env=environment, stdout=log, stderr=log, start_new_session=True)
+    try:
+        wait_until(WorkerProcess.objects.exists, START_SECONDS)
+        yield process
+    finally:
+        if process.poll() is None:
+            os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
+
+
+def submit(**arguments: Any) -> Task:
+    """Store and enqueue a `wait` task with these arguments."""
+    now = datetime.now(UTC)
+    task = Task(
+        id=uuid7(),
+        type="wait",
+        queue="default",
+        arguments=arguments,
+        arguments_digest=b"digest",
+        status=TaskStatus.QUEUED,
+        attempt_allowance=3,
+        max_attempts=3,
+        retry_delay_seconds=0.1,
+        created_at=now,
+        updated_at=now,
+    )
+    lifecycle.insert([task])
+    assert broker.send([broker.Message(task.id, task.queue, TaskPriority.NORMAL, 300)])
+    return task
+
+
+def wait_for(task: Task, status: TaskStatus) -> None:
+    """Wait until the task stands there."""
+    wait_until(lambda: Task.objects.get(id=task.id).status == status, START_SECONDS)
+
+
+def test_a_worker_runs_a_task_and_says_when_it_has_stopped(worker: "subprocess.Popen[bytes]"):
+    task = submit(seconds=0.1)
+
+    wait_for(task, TaskStatus.SUCCEEDED)
+    worker.terminate()
+
+    assert worker.wait(20) == 0
+    assert WorkerProcess.objects.get().stopped_at is not None
+
+
+@pytest.mark.usefixtures("worker")
+def test_a_killed_child_is_replaced_and_its_task_retried():
+    task = submit(seconds=0.5)
+    wait_for(task, TaskStatus.RUNNING)
+
+    os.kill(last_attempt(task).pid, signal.SIGKILL)
+    wait_for(task, TaskStatus.SUCCEEDED)
+
+    first, second = Attempt.objects.filter(task=task).order_by("number")
+    assert first.failure["code"] == FailureCode.WORKER_LOST
+    assert second.status == AttemptStatus.SUCCEEDED
+    assert first.incarnation == second.incarnation
+    assert first.pid != second.pid
+
+
+def test_a_worker_that_is_told_to_stop_gives_back_what_it_cannot_finish(worker: "subprocess.Popen[bytes]"):
+    task = submit(seconds=600)
+    wait_for(task, TaskStatus.RUNNING)
+
+    worker.terminate()
+
+    assert worker.wait(20) == 0
+    task.refresh_from_db()
+    assert task.status == TaskStatus.QUEUED
+    assert task.attempts_returned == 1
+    assert last_attempt(task).status == AttemptStatus.RETURNED
+
+
+def test_a_killed_worker_takes_its_children_along(worker: "subprocess.Popen[bytes]"):
+    if sys.platform != "linux":
+        pytest.skip("only Linux kills a child with its parent")
+    task = submit(seconds=600)
+    wait_for(task, TaskStatus.RUNNING)
+    pid = last_attempt(task).pid
+
+    worker.kill()
+    worker.wait()
+
+    wait_until(lambda: not _lives(pid))
+
+
+def _lives(pid: int) -> bool:
+    """Tell whether somebody else's child lives; where nobody reaps orphans it stays behind as a zombie."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[0] != "Z"
+    except FileNotFoundError:
+        return False

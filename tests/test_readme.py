@@ -1,0 +1,66 @@
+"""What the README shows works as it stands there."""
+
+import re
+import sys
+from pathlib import Path
+from types import ModuleType
+
+import pytest
+from graphql import parse, validate
+
+from tasks.api.schema import schema
+from tasks.registry import registry
+
+ROOT = Path(__file__).resolve().parent.parent
+README = (ROOT / "README.md").read_text()
+
+
+def blocks(language: str) -> list[str]:
+    """Return the README's code blocks in a language, in their order."""
+    return re.findall(rf"^```{language}\n(.*?)^```", README, re.DOTALL | re.MULTILINE)
+
+
+@pytest.mark.parametrize(
+    "document", [pytest.param(block, id=block.split("(")[0].split("{")[0]) for block in blocks("graphql")]
+)
+def test_each_operation_is_valid(document: str):
+    assert validate(schema._schema, parse(document)) == []  # noqa: SLF001 - Strawberry has no public name for it
+
+
+def test_the_task_type_can_be_written_as_shown(monkeypatch: pytest.MonkeyPatch):
+    (source,) = blocks("python")
+    module = ModuleType("readme_task_types")
+    monkeypatch.setitem(sys.modules, module.__name__, module)
+    known = dict(registry._by_name)  # noqa: SLF001 - what the example adds is taken back
+    try:
+        exec(compile(source, "README.md", "exec"), module.__dict__)  # noqa: S102 - our own text
+
+        task_type = registry.find("write_letter")
+        assert task_type is not None
+        assert (task_type.object_type, task_type.max_attempts) == ("WriteLetterTask", 5)
+        assert task_type.arguments_schema["properties"]["lines"]["maximum"] == 100
+    finally:
+        registry._by_name = known  # noqa: SLF001
+
+
+@pytest.mark.parametrize("target", sorted(set(re.findall(r"\]\(([^)#:]+)\)", README))))
+def test_each_link_leads_somewhere(target: str):
+    assert (ROOT / target).exists()
+
+
+def test_each_variable_of_the_table_is_read_by_the_settings():
+    named = {
+        name
+        for row in re.findall(r"^\| (`[A-Z_`, ]+`) \|", README, re.MULTILINE)
+        for name in re.findall(r"[A-Z_]+", row)
+    }
+    settings = (ROOT / "project" / "settings.py").read_text()
+
+    assert len(named) > 10
+    assert [name for name in named if f'"{name}"' not in settings] == []
+
+
+def test_each_make_target_exists():
+    makefile = (ROOT / "Makefile").read_text()
+
+    assert [name for name in re.findall(r"make ([a-z]+)", README) if f"\n{name}:" not in makefile] == []
