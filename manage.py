@@ -6,6 +6,7 @@ import sys
 
 from django.core.management import execute_from_command_line
 
+from project.starting import skip_geography
 from tasks.errors import Misconfigured
 
 if __name__ == "__main__":
@@ -14,6 +15,7 @@ if __name__ == "__main__":
         from project.supervisor import main
 
         sys.exit(main())
+    skip_geography()
     try:
         execute_from_command_line(sys.argv)
     except Misconfigured as error:

@@ -11,6 +11,7 @@ from typing import Any
 import uvicorn
 
 from project import settings
+from project.starting import skip_geography
 
 LISTEN_FD = "TASKFEED_LISTEN_FD"
 LINK_FD = "TASKFEED_LINK_FD"
@@ -32,6 +33,7 @@ def main() -> None:
         "log_level": "warning",
         "server_header": False,
     }
+    skip_geography()
     if LINK_FD in os.environ:
         hand_over_link(int(os.environ[LINK_FD]), os.environ[LINK_BASE_URL])
     if LISTEN_FD in os.environ:

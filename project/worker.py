@@ -7,11 +7,14 @@ import sys
 import warnings
 
 from project import settings
-from project.celery import app
+from project.starting import skip_geography
 
 
 def main() -> None:
     """Work until told to stop; attempts that run then have SHUTDOWN_GRACE_SECONDS."""
+    skip_geography()
+    from project.celery import app  # noqa: PLC0415 - it sets Django up
+
     # To root, in a container, Celery says that pickles are dangerous; it is not given any here.
     warnings.filterwarnings("ignore", "You're running the worker with superuser privileges")
     options = [

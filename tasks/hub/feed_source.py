@@ -40,6 +40,8 @@ class FeedSource(EventSource):
         self._epoch: UUID | None = None
         self._position = 0
         """Everything up to this id has been told, as far as it is wanted."""
+        self._seen_through = 0
+        """Where `after` was: what comes late from below it was seen before."""
         self._told_cursor = 0
         self._repeated: set[int] = set()
         """Told above the position, so the log or the hub may bring it again."""
@@ -73,7 +75,7 @@ class FeedSource(EventSource):
         self._hub.audience.leave_feed(self._owners, self)
 
     def _take(self, released: Released) -> None:
-        if self._repeated and self._is_repeated(released):
+        if released.event.id <= self._seen_through or (self._repeated and self._is_repeated(released)):
             return
         self._position = max(self._position, released.mark)
         frame = self._frame_of(released)
@@ -133,7 +135,7 @@ class FeedSource(EventSource):
         elif self._after[0] != self._epoch or await self._is_beyond_head(self._after[1]):
             await self._skip(GapReason.EPOCH_CHANGED)
         else:
-            self._position = self._read_through = self._after[1]
+            self._position = self._read_through = self._seen_through = self._after[1]
 
     async def _replay(self) -> bool:
         """Tell a page of what the log has more than was told. True: there is more."""
@@ -194,11 +196,13 @@ class FeedSource(EventSource):
             await self._tell(gap_frame(self._hub.epoch, self._position, GapReason.RETENTION))
         while self._early:
             released = self._early.popleft()
-            frame = None if released.event.id in self._repeated else self._frame_of(released)
+            event_id = released.event.id
+            is_new = event_id > self._seen_through and event_id not in self._repeated
+            frame = self._frame_of(released) if is_new else None
             if frame is not None:
                 await self._tell(frame)
                 self._told_cursor = released.mark
-            self._remember(released.event.id)
+            self._remember(event_id)
             self._position = max(self._position, released.mark)
         return self._early is not None
 
@@ -209,6 +213,7 @@ class FeedSource(EventSource):
     async def _tell_present(self, frame: Frame) -> None:
         self._position = self._read_through = self._told_cursor = frame.cursor_id
         self._repeated = set()
+        self._seen_through = 0
         self._is_present = True
         await self._tell(frame)
 

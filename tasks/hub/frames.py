@@ -69,9 +69,9 @@ def snapshot_frame(epoch: UUID, task: TaskSnapshot) -> Frame:
     return Frame("SNAPSHOT", epoch, task.event_id, task=task)
 
 
-def gap_frame(epoch: UUID, cursor_id: int, reason: str) -> Frame:
-    """Events were missed that can't be replayed."""
-    return Frame("GAP", epoch, cursor_id, gap=reason)
+def gap_frame(epoch: UUID, cursor_id: int, reason: str, task: TaskSnapshot | None = None) -> Frame:
+    """Events were missed that can't be replayed: of one task, which is shown as it stands, or of a feed."""
+    return Frame("GAP", epoch, cursor_id, gap=reason, task=task)
 
 
 def position_frame(epoch: UUID, cursor_id: int) -> Frame:

@@ -159,7 +159,7 @@ class Hub:
 
     async def _begin_log(self) -> None:
         """Find the epoch, and an id below which nothing can appear any more."""
-        self._server = await database.read(position.server)
+        _, self._server = await database.read(position.head_and_server)
         epoch = await database.write(position.bind_epoch)
         self._intake = Intake(self.audience, epoch, await _find_floor())
 

@@ -30,18 +30,7 @@ class LogPosition:
 def log_position() -> LogPosition | None:
     """Read where the log stands; None before its first use."""
     row = EventLog.objects.filter(id=1).values_list("epoch", "pruned_through").first()
-    return LogPosition(row[0], row[1], head(), server()) if row is not None else None
-
-
-def server() -> str:
-    """Which start of which server this is, and which of its databases."""
-    if connection.vendor != "postgresql":
-        return ""
-    with connection.cursor() as cursor:
-        cursor.execute(
-            "SELECT pg_postmaster_start_time()::text || ' ' || oid FROM pg_database WHERE datname = current_database()"
-        )
-        return str(cursor.fetchone()[0])
+    return LogPosition(row[0], row[1], *head_and_server()) if row is not None else None
 
 
 def bind_epoch() -> UUID:
@@ -106,13 +95,22 @@ def identity() -> str:
 
 def head() -> int:
     """The highest event id handed out so far, whether its transaction has committed or not."""
+    return head_and_server()[0]
+
+
+def head_and_server() -> tuple[int, str]:
+    """`head`, and which start of which server it was asked of, and which of its databases."""
     with connection.cursor() as cursor:
         if connection.vendor == "postgresql":
-            cursor.execute(f"SELECT CASE WHEN is_called THEN last_value ELSE last_value - 1 END FROM {_sequence()}")  # noqa: S608
+            cursor.execute(
+                "SELECT CASE WHEN is_called THEN last_value ELSE last_value - 1 END,"  # noqa: S608 - a name of ours
+                " pg_postmaster_start_time()::text || ' ' || oid"
+                f" FROM {_sequence()}, pg_database WHERE datname = current_database()"
+            )
         else:
-            cursor.execute("SELECT seq FROM sqlite_sequence WHERE name = %s", [Event._meta.db_table])  # noqa: SLF001
+            cursor.execute("SELECT seq, '' FROM sqlite_sequence WHERE name = %s", [Event._meta.db_table])  # noqa: SLF001
         row = cursor.fetchone()
-    return int(row[0]) if row else 0
+    return (int(row[0]), row[1]) if row else (0, "")
 
 
 @cache

@@ -137,5 +137,5 @@ class TaskSource(EventSource):
 
     async def _tell_gap(self, reason: str, task: TaskSnapshot) -> None:
         # From 0 on a resume gives every event that is left, or a gap and the snapshot that this one would have had.
-        await self._tell(gap_frame(self._hub.epoch, 0, reason))
+        await self._tell(gap_frame(self._hub.epoch, 0, reason, task))
         await self._tell_snapshot(task)

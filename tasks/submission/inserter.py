@@ -6,6 +6,7 @@ gather, and go together.
 
 import asyncio
 from collections import deque
+from typing import cast
 
 from django.db import IntegrityError, connection
 
@@ -37,15 +38,17 @@ class Inserter:
         stored: asyncio.Future[Event | None] = asyncio.get_running_loop().create_future()
         self._waiting.append((task, stored))
         if len(self._running) < self._limit:
-            running = asyncio.create_task(self._store_waiting())
-            self._running.add(running)
-            running.add_done_callback(self._running.discard)
+            self._running.add(asyncio.create_task(self._store_waiting()))
         return await stored
 
     async def _store_waiting(self) -> None:
-        while self._waiting:
-            batch = [self._waiting.popleft() for _ in range(min(TASKS_AT_ONCE, len(self._waiting)))]
-            await self._store(batch)
+        try:
+            while self._waiting:
+                batch = [self._waiting.popleft() for _ in range(min(TASKS_AT_ONCE, len(self._waiting)))]
+                await self._store(batch)
+        finally:
+            # At once, not in a callback of the loop's: a task that came in between would wait for ever.
+            self._running.discard(cast("asyncio.Task[None]", asyncio.current_task()))
 
     async def _store(self, batch: list[Waiting]) -> None:
         try:

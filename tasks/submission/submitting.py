@@ -84,9 +84,11 @@ async def _awaited_other(answer: SubmitAnswer, wait_seconds: float) -> SubmitAns
 
 
 async def _present(task: TaskSnapshot) -> TaskSnapshot:
-    """The task as it stands now; as it stood where it is gone."""
-    found = await database.read(snapshot, task.id)
-    return found or task
+    """The task as it stands now; as it stood where it is gone, or the database is away: its id must not get lost."""
+    try:
+        return await database.read(snapshot, task.id) or task
+    except StoreUnavailable:
+        return task
 
 
 async def _found_by_key(row: Task) -> SubmitAnswer:

@@ -8,6 +8,7 @@ import sys
 from typing import Final
 from uuid import UUID
 
+from billiard import pool
 from django.db import connections
 
 from tasks import channel
@@ -19,11 +20,15 @@ from tasks.worker.slots import Slot
 logger = logging.getLogger(__name__)
 _PR_SET_PDEATHSIG: Final = 1
 _FLUSH_SECONDS: Final = 0.5
+_READ_TRIES: Final = 3
+"""Of a tenth of a second each. A child that stops waits until its parent has read all that it said. At a shutdown the
+parent may not count the last of it, which costs 30 s by Celery's default; what is in the pipe is read all the same."""
 
 
 def begin(incarnation: UUID, worker: str, slot: Slot, parent: int) -> Place:
     """Make this process a place for attempts. It dies with its parent, and shares no connection with it."""
     _die_with(parent)
+    pool.GUARANTEE_MESSAGE_CONSUMPTION_RETRY_LIMIT = _READ_TRIES
     _forget_inherited_connections()
     slot.occupy(os.getpid())
     return Place(incarnation, worker, os.getpid(), slot, HandlerCaller(), Flusher())

@@ -98,6 +98,14 @@ async def test_an_answer_with_a_task_means_that_it_is_stored_and_soon_enqueued(a
         assert client.llen("default\x06\x163") == 1
 
 
+async def test_one_after_the_other_without_a_pause_are_all_stored(anna: User):
+    async with asyncio.timeout(PATIENCE_SECONDS):
+        for _ in range(30):
+            await asyncio.gather(*(submit(anna.pk, request()) for _ in range(3)))
+
+    assert await sync(Task.objects.count) == 90
+
+
 async def test_a_time_in_the_past_is_at_once_and_one_to_come_rests(anna: User):
     past, to_come = (datetime.now(UTC) + timedelta(minutes=minutes) for minutes in (-1, 1))
 
@@ -110,7 +118,7 @@ async def test_a_time_in_the_past_is_at_once_and_one_to_come_rests(anna: User):
 async def test_of_fifty_submissions_with_one_key_one_is_stored_and_all_are_answered(anna: User):
     answers = await asyncio.gather(*(submit(anna.pk, request(idempotency_key="key")) for _ in range(50)))
 
-    [row] = await sync(list, Task.objects.all())
+    row = await sync(Task.objects.get)
     assert {answer.task.id for answer in answers if answer.task} == {row.id}
     assert all(answer.task and not answer.errors for answer in answers)
     assert sorted(answer.deduplicated for answer in answers) == [False] + 49 * [True]
@@ -136,7 +144,7 @@ async def test_of_many_different_tasks_with_one_key_one_is_stored_and_the_others
 
     answers = await asyncio.gather(*(submit(anna.pk, request(text, idempotency_key="key")) for text in texts))
 
-    [row] = await sync(list, Task.objects.all())
+    row = await sync(Task.objects.get)
     for text, answer in zip(texts, answers, strict=True):
         assert (answer.task is not None) is (text == row.arguments["text"])
         assert [type(error) for error in answer.errors] == ([] if answer.task else [IdempotencyConflict])
