@@ -1,10 +1,10 @@
 # Three stages: the GraphiQL page, the Python packages, and what runs.
 FROM node:22.21.1-bookworm-slim AS page
 WORKDIR /build
-COPY frontend/package.json frontend/package-lock.json frontend/.npmrc ./
+COPY project/frontend/package.json project/frontend/package-lock.json project/frontend/.npmrc ./
 RUN npm ci --omit=dev
-COPY frontend/index.html frontend/vite.config.js ./
-COPY frontend/src ./src
+COPY project/frontend/index.html project/frontend/vite.config.js ./
+COPY project/frontend/src ./src
 RUN npm run build
 
 FROM python:3.11.14-slim-bookworm AS packages
@@ -17,9 +17,9 @@ FROM python:3.11.14-slim-bookworm
 RUN useradd --system --uid 10001 --home-dir /data --create-home taskfeed
 WORKDIR /app
 COPY --from=packages /venv /venv
-COPY --from=page /build/dist ./frontend/dist
 COPY manage.py ./
 COPY project ./project
+COPY --from=page /build/dist ./project/frontend/dist
 COPY tasks ./tasks
 RUN /venv/bin/python -m compileall -q project tasks
 ENV PATH="/venv/bin:$PATH" PYTHONUNBUFFERED=1 HOST=0.0.0.0 PORT=8000 DATA_DIR=/data

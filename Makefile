@@ -9,22 +9,22 @@ COMPILE := $(VENV)/uv pip compile --quiet --universal --python-version 3.11 --ge
 	--no-emit-index-url --no-header --no-annotate
 
 .DEFAULT_GOAL := help
-.PHONY: help install run test check format lint types layers migrations schema lock bench clean
+.PHONY: help install run test check format lint types layers migrations embedded schema lock bench clean
 
 help: ## Show this list.
 	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /\1|/' | awk -F'|' '{printf "  make %-12s %s\n", $$1, $$2}'
 
 run: ## Install what is needed and start everything; prints where to look. Ctrl-C stops it.
-	@$(PYTHON) install.py
+	@$(PYTHON) project/install.py
 	@DEBUG="$${DEBUG-1}" exec $(VENV)/python manage.py up
 
 install: ## Install everything that tests and checks need, into .venv.
-	@$(PYTHON) install.py --dev
+	@$(PYTHON) project/install.py --dev
 
 test: install ## Run the tests, on their own PostgreSQL and Valkey. ARGS="-k cancel" narrows.
 	$(VENV)/python -m pytest $(ARGS)
 
-check: lint types layers migrations test ## Run all that CI runs.
+check: lint types layers migrations embedded test ## Run all that CI runs.
 
 lint: install
 	$(VENV)/ruff format --check .
@@ -38,6 +38,9 @@ layers: install
 
 migrations: install
 	$(CHECKING) $(VENV)/python manage.py makemigrations --check --dry-run
+
+embedded: install
+	TASKFEED_TEST_STORE=sqlite $(VENV)/python -m pytest tests/integration
 
 format: install ## Format the code and mend what can be mended.
 	$(VENV)/ruff format .
@@ -54,4 +57,4 @@ bench: install ## Measure this project, where tests/bench/run is.
 	@if [ -x tests/bench/run ]; then exec tests/bench/run $(ARGS); else echo 'there is no tests/bench/run'; exit 1; fi
 
 clean: ## Remove what was built and installed. Leaves .data alone.
-	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .import_linter_cache frontend/node_modules frontend/dist staticfiles
+	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .import_linter_cache project/frontend/node_modules project/frontend/dist staticfiles

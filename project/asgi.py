@@ -57,7 +57,7 @@ async def start_listening() -> None:
 
 
 async def lifespan(_scope: Scope, receive: Receive, send: Send) -> None:
-    """Listen from the start to the end of the server. daphne has no lifespan: there the first subscription begins it."""
+    """Listen from the start of the server to its end. daphne has no lifespan: there the first subscription begins."""
     while True:
         event = await receive()
         if event["type"] == "lifespan.startup":

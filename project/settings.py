@@ -1,6 +1,7 @@
 """Every setting, read from the environment in one block. The README's table documents the variables."""
 
 import os
+import sys
 from pathlib import Path
 
 import environ
@@ -72,7 +73,8 @@ MAX_SUBSCRIPTIONS_PER_SOCKET = env.int("MAX_SUBSCRIPTIONS_PER_SOCKET", default=1
 # --- Django -------------------------------------------------------------------------------------------------------
 
 INSTALLED_APPS = [
-    "daphne",
+    # Only for `manage.py runserver`, which it replaces: it costs every other process a second of imports.
+    *(["daphne"] if "runserver" in sys.argv else []),
     "django.contrib.admin",
     "django.contrib.auth",
     "django.contrib.contenttypes",
@@ -121,7 +123,7 @@ AUTH_PASSWORD_VALIDATORS = [
 USE_TZ = True
 TIME_ZONE = "UTC"
 STATIC_URL = "/static/"
-STATICFILES_DIRS = [path for path in [BASE_DIR / "frontend" / "dist"] if path.is_dir()]
+STATICFILES_DIRS = [path for path in [BASE_DIR / "project" / "frontend" / "dist"] if path.is_dir()]
 WHITENOISE_USE_FINDERS = True  # so that nothing has to be collected first
 WHITENOISE_IMMUTABLE_FILE_TEST = r"^/static/graphiql/.+-[\w-]{8}\.(js|css)$"
 DATA_UPLOAD_MAX_MEMORY_SIZE = MAX_BODY_BYTES

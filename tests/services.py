@@ -10,6 +10,7 @@ same tests on SQLite.
 
 import os
 import shutil
+import signal
 import tempfile
 from collections.abc import Callable, Generator
 from pathlib import Path
@@ -67,6 +68,8 @@ class Services:
 def pytest_load_initial_conftests(early_config: pytest.Config) -> Generator[None]:
     """Start both before pytest-django, whose own hook this one wraps, reads the settings."""
     services = Services()
+    # Python would end at once on SIGTERM, and leave the folder.
+    signal.signal(signal.SIGTERM, lambda *_: pytest.exit("ended by SIGTERM", returncode=143))
     early_config.add_cleanup(services.stop)
     try:
         services.start()

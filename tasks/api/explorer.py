@@ -1,4 +1,4 @@
-"""The GraphiQL page at /graphql: ours where `frontend/build.py` has run, else the one that Strawberry ships."""
+"""The GraphiQL page at /graphql: ours where `project/frontend/build.py` has run, else the one that Strawberry ships."""
 
 from importlib import resources
 from pathlib import Path
@@ -18,7 +18,7 @@ NOTICE: Final = """\
 <p role="status" style="position: fixed; z-index: 1000; bottom: 0; left: 0; right: 0; margin: 0; padding: 0.6em 1em;
   font: 15px/1.4 system-ui, sans-serif; color: #422006; background: #fde68a">
   This page loads GraphiQL from the internet. For one that needs none, run
-  <code>python frontend/build.py</code> and start the server again.
+  <code>python project/frontend/build.py</code> and start the server again.
 </p>
 """
 

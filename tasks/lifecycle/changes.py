@@ -79,20 +79,18 @@ class Change:
         steps = also_parameters or [()] * len(self.also)
         apply = _apply_on_sqlite if connection.vendor == "sqlite" else _apply_on_postgresql
         rows = apply(self, ordered, [*set_parameters, *where_parameters], steps)
-        changed = [(_event(row[: len(COLUMNS)]), row[len(COLUMNS) :]) for row in rows]
+        changed = [(event_of(row[: len(COLUMNS)]), row[len(COLUMNS) :]) for row in rows]
         if changed:
             transaction.on_commit(lambda: channel.publish([event for event, _ in changed]))
         return changed
 
 
-def insert_events(task_ids: Sequence[UUID], kind: str, body: dict[str, Any]) -> list[Event]:
-    """Append the first event of each of `task_ids` that is stored, in their transaction."""
-    places = ", ".join(["%s"] * len(task_ids))
-    moved = f"(SELECT * FROM tasks_task WHERE id IN ({places})) AS moved"  # noqa: S608 - places alone
-    sql = _sql(_insert_events(1, moved) + _returning())
-    with connection.cursor() as cursor:
-        cursor.execute(sql, [*(task_id.hex for task_id in task_ids), 1, kind, json.dumps(body)])
-        return [_event(row) for row in cursor.fetchall()]
+def insert_first_events(stored: str) -> str:
+    """SQL that appends one first event for each row of `stored`, which is named `moved`, and returns the events.
+
+    Its parameters are 1, the event's kind and its body.
+    """
+    return _sql(_insert_events(1, stored) + _returning())
 
 
 def clock() -> str:
@@ -183,7 +181,8 @@ def _sql(template: str) -> str:
     return template.replace("{now}", clock()).replace("{body}", "entry.body" if sqlite else "CAST(entry.body AS jsonb)")
 
 
-def _event(row: Sequence[Any]) -> Event:
+def event_of(row: Sequence[Any]) -> Event:
+    """Build an event from the columns that `RETURNING` gave."""
     return Event.from_db("default", COLUMNS, _decoded(row))
 
 

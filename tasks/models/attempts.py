@@ -1,5 +1,7 @@
 """The attempt row: one run of a handler."""
 
+from typing import Any
+
 from django.db import models
 from django.db.models import Q
 from uuid_utils.compat import uuid7
@@ -24,7 +26,7 @@ class Attempt(models.Model):
     """The pool child that runs the handler, on the worker's machine."""
     started_at = models.DateTimeField()
     finished_at = models.DateTimeField(null=True)
-    failure = models.JSONField(null=True)
+    failure: "models.JSONField[Any, Any]" = models.JSONField(null=True)
     """`{"code", "message", "exception", "traceback"}`."""
 
     class Meta:

@@ -1,5 +1,6 @@
 """The event log: every change of every task, in the order of each task's versions."""
 
+from typing import Any
 from uuid import uuid4
 
 from django.db import models
@@ -29,9 +30,9 @@ class Event(models.Model):
     status = models.CharField(max_length=16)
     attempt = models.IntegerField()
     max_attempts = models.IntegerField()
-    progress = models.JSONField(null=True)
-    failure = models.JSONField(null=True)
-    result = models.JSONField(null=True)
+    progress: "models.JSONField[Any, Any]" = models.JSONField(null=True)
+    failure: "models.JSONField[Any, Any]" = models.JSONField(null=True)
+    result: "models.JSONField[Any, Any]" = models.JSONField(null=True)
     """Only in the event that ends the task."""
     expires_at = models.DateTimeField(null=True)
     started_at = models.DateTimeField(null=True)

@@ -1,5 +1,7 @@
 """The task row: the truth about one requested unit of work."""
 
+from typing import Any
+
 from django.conf import settings
 from django.db import models
 from django.db.models import Q
@@ -25,7 +27,7 @@ class Task(models.Model):
     """SHA-256 of type and arguments: tells whether a second use of an idempotency key asks for the same."""
     idempotency_key = models.CharField(max_length=255, null=True)  # noqa: DJ001 - NULL is "no key", '' is a key
     tags = models.JSONField(default=list)
-    metadata = models.JSONField(null=True)
+    metadata: "models.JSONField[Any, Any]" = models.JSONField(null=True)
     timeout_seconds = models.FloatField(null=True)
     retry_delay_seconds = models.FloatField(null=True)
     """The first delay between attempts; null: the task type's backoff."""
@@ -41,11 +43,11 @@ class Task(models.Model):
     max_attempts = models.IntegerField()
     attempts_returned = models.IntegerField(default=0)
     """Attempts given back unfinished, which count for nothing."""
-    progress = models.JSONField(null=True)
+    progress: "models.JSONField[Any, Any]" = models.JSONField(null=True)
     """`{"fraction": float | null, "message": str | null, "updated_at": RFC 3339}`."""
-    failure = models.JSONField(null=True)
+    failure: "models.JSONField[Any, Any]" = models.JSONField(null=True)
     """`{"code", "message", "exception"}` of the last attempt that failed; the traceback is in the attempt."""
-    result = models.JSONField(null=True)
+    result: "models.JSONField[Any, Any]" = models.JSONField(null=True)
     updated_at = models.DateTimeField()
     expires_at = models.DateTimeField(null=True)
     started_at = models.DateTimeField(null=True)

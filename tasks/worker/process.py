@@ -134,6 +134,7 @@ def _announce(sender: str, instance: Any, **_: Any) -> None:
     gc.freeze()
     _home = Home(uuid4(), sender, os.getpid(), Slots(settings.WORKER_CONCURRENCY + _SPARE_SLOTS))
     instance.app.steps["worker"].add(Keeping)
+    instance.app.conf.broker_transport = "tasks.worker.transport:Transport"
 
 
 @signals.worker_process_init.connect

@@ -23,7 +23,7 @@ TASK_MILLISECONDS = 120_000
 @pytest.fixture(scope="module", autouse=True)
 def built() -> None:
     """Have the page bundled before the server starts, which looks for static files once. Quick where it is."""
-    command = [sys.executable, str(ROOT / "frontend" / "build.py")]
+    command = [sys.executable, str(ROOT / "project" / "frontend" / "build.py")]
     ended = subprocess.run(command, capture_output=True, text=True, timeout=600, check=False)
     if ended.returncode and not os.environ.get("CI"):
         pytest.skip(f"needs the bundled page. {ended.stderr.strip()}")

@@ -33,12 +33,9 @@ async def watch(api: Api, task_id: str, after: str | None = None) -> list[dict[s
         init_payload={"authorization": f"Bearer {api.token}"},
         subprotocols=[WebsocketsTransport.GRAPHQLWS_SUBPROTOCOL],
     )
-    frames = []
     async with Client(transport=transport) as session:
         request = GraphQLRequest(WATCH, variable_values={"id": task_id, "after": after})
-        async for answer in session.subscribe(request):
-            frames.append(answer["taskUpdated"])
-    return frames
+        return [answer["taskUpdated"] async for answer in session.subscribe(request)]
 
 
 def submitted(api: Api, **task: Any) -> str:

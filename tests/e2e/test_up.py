@@ -24,9 +24,9 @@ NOT_OURS = ("DATABASE_URL", "REDIS_URL", "SECRET_KEY", "ALLOWED_HOSTS", "DEBUG")
 class Up:
     """One `manage.py up`."""
 
-    def __init__(self, data_dir: Path, log: Path | None = None, **environment: str) -> None:
+    def __init__(self, data_dir: Path, log: str = "up.log", **environment: str) -> None:
         self.data_dir = data_dir
-        self.log = log or data_dir.with_name(f"{data_dir.name}.log")
+        self.log = data_dir.with_name(log)
         self.log.unlink(missing_ok=True)
         inherited = {name: value for name, value in os.environ.items() if name not in NOT_OURS}
         self.child = Child("up", [sys.executable, ROOT / "manage.py", "up"])
@@ -95,8 +95,7 @@ def up(data_dir: Path) -> Iterator[Callable[..., Up]]:
     yield start
     for one in started:
         one.child.stop(60)
-    for one in started:
-        wait_for(lambda one=one: not one.family(), 30, "the end of the whole family")
+    wait_for(lambda: not any(one.family() for one in started), 30, "the end of the whole family")
 
 
 @pytest.fixture(scope="module")
@@ -125,7 +124,7 @@ def test_secret_key_is_kept_for_its_owner_alone(running: Up):
 
 
 def test_second_supervisor_on_the_same_data_is_refused(running: Up):
-    second = Up(running.data_dir, log=running.data_dir.with_name("second.log"))
+    second = Up(running.data_dir, log="second.log")
 
     assert second.child.wait(60) == 2
     assert "another `manage.py up` runs on this DATA_DIR" in second.said

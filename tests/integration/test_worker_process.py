@@ -6,6 +6,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
@@ -16,6 +17,7 @@ from django.conf import settings
 from django.db import connection
 from uuid_utils.compat import uuid7
 
+from project.servers import Valkey
 from tasks import broker, lifecycle
 from tasks.models import Attempt, Task, WorkerProcess
 from tasks.status import AttemptStatus, FailureCode, TaskPriority, TaskStatus
@@ -44,18 +46,18 @@ def database_url() -> str:
     return f"postgres://{login}@{known['HOST']}:{known['PORT']}/{known['NAME']}"
 
 
-@pytest.fixture
-def worker(tmp_path: Path) -> Iterator["subprocess.Popen[bytes]"]:
-    """A worker of one child that consumes, with little patience."""
+@contextmanager
+def started_worker(log: Path, redis_url: str) -> Iterator["subprocess.Popen[bytes]"]:
+    """Start a worker of one child, with little patience; yield it once it does upkeep."""
     environment = {
         **os.environ,
         "DATABASE_URL": database_url(),
-        "REDIS_URL": settings.REDIS_URL,
+        "REDIS_URL": redis_url,
         "SHUTDOWN_GRACE_SECONDS": "0.3",
     }
     command = [sys.executable, "-m", "celery", "-A", "project", "worker", "-c", "1", "-n", "under-test@here"]
-    with (tmp_path / "worker.log").open("wb") as log:
-        process = subprocess.Popen(command, cwd=ROOT, env=environment, stdout=log, stderr=log, start_new_session=True)
+    with log.open("wb") as out:
+        process = subprocess.Popen(command, cwd=ROOT, env=environment, stdout=out, stderr=out, start_new_session=True)
     try:
         wait_until(WorkerProcess.objects.exists, START_SECONDS)
         yield process
@@ -65,8 +67,21 @@ def worker(tmp_path: Path) -> Iterator["subprocess.Popen[bytes]"]:
         process.wait()
 
 
+@pytest.fixture
+def worker(tmp_path: Path) -> Iterator["subprocess.Popen[bytes]"]:
+    with started_worker(tmp_path / "worker.log", settings.REDIS_URL) as worker:
+        yield worker
+
+
 def submit(**arguments: Any) -> Task:
     """Store and enqueue a `wait` task with these arguments."""
+    task = stored(**arguments)
+    assert broker.send([broker.Message(task.id, task.queue, TaskPriority.NORMAL, 300)])
+    return task
+
+
+def stored(**arguments: Any) -> Task:
+    """Store a `wait` task, which upkeep will enqueue."""
     now = datetime.now(UTC)
     task = Task(
         id=uuid7(),
@@ -82,7 +97,6 @@ def submit(**arguments: Any) -> Task:
         updated_at=now,
     )
     lifecycle.insert([task])
-    assert broker.send([broker.Message(task.id, task.queue, TaskPriority.NORMAL, 300)])
     return task
 
 
@@ -140,6 +154,23 @@ def test_a_killed_worker_takes_its_children_along(worker: "subprocess.Popen[byte
     worker.wait()
 
     wait_until(lambda: not _lives(pid))
+
+
+def test_a_worker_outlives_its_broker_and_goes_on_when_it_is_back(tmp_path: Path):
+    valkey = Valkey(tmp_path / "valkey", durable=False)
+    valkey.start()
+    try:
+        with started_worker(tmp_path / "worker.log", valkey.url) as worker:
+            task = stored(seconds=1)
+            wait_for(task, TaskStatus.RUNNING)
+            valkey.stop()
+            wait_for(task, TaskStatus.SUCCEEDED)
+
+            valkey.start(port=valkey.port)
+            wait_for(stored(seconds=0), TaskStatus.SUCCEEDED)
+            assert worker.poll() is None
+    finally:
+        valkey.stop()
 
 
 def _lives(pid: int) -> bool:

@@ -70,9 +70,7 @@ class SharedExecutions:
         key = (subscription.prepared, subscription.operation_name, variables, rights_of(viewer))
         return self._scopes.setdefault(key, Scope())
 
-    def payload(
-        self, subscription: Subscription, scope: Scope | None, event: SharedEvent
-    ) -> bytes | Awaitable[bytes]:
+    def payload(self, subscription: Subscription, scope: Scope | None, event: SharedEvent) -> bytes | Awaitable[bytes]:
         """Return the event's result as JSON, `{"data": ...}`, at once where nothing has to be waited for.
 
         The awaitable may be dropped: the others who wait for the same execution get theirs.

@@ -15,7 +15,7 @@ from pytest_django import Settings
 from tasks.api import explorer
 
 ROOT = Path(__file__).parents[3]
-FRONTEND = ROOT / "frontend"
+FRONTEND = ROOT / "project" / "frontend"
 EXAMPLES = dict(
     re.findall(r"^const (\w+) = `([^`]*)`;$", (FRONTEND / "src" / "examples.ts").read_text(), flags=re.MULTILINE)
 )
@@ -49,7 +49,7 @@ def test_without_a_build_the_page_says_that_it_needs_the_internet_and_what_to_ru
 
     assert "GraphiQL.createFetcher" in page
     assert "from the internet" in page
-    assert "python frontend/build.py" in page
+    assert "python project/frontend/build.py" in page
 
 
 def test_our_page_names_no_other_host() -> None:
@@ -100,13 +100,13 @@ def test_the_lock_file_names_no_registry() -> None:
     assert [name for name, package in lock["packages"].items() if "resolved" in package] == []
 
 
-# --- frontend/build.py -----------------------------------------------------------------------------------------------
+# --- project/frontend/build.py ------------------------------------------------------------------------------------
 
 
 @pytest.fixture
 def copied(tmp_path: Path) -> Path:
     """Copy the sources of the page, with nothing installed or built, beside a `bin` that is all of PATH."""
-    shutil.copytree(FRONTEND, tmp_path / "frontend", ignore=shutil.ignore_patterns("node_modules", "dist"))
+    shutil.copytree(FRONTEND, tmp_path / "project" / "frontend", ignore=shutil.ignore_patterns("node_modules", "dist"))
     (tmp_path / "bin").mkdir()
     return tmp_path
 
@@ -121,7 +121,7 @@ def put_on_path(root: Path, program: str, script: str) -> None:
 def build(root: Path) -> subprocess.CompletedProcess[str]:
     """Run the copied build.py as a user would, with nothing on PATH but what the test has put there."""
     return subprocess.run(
-        [sys.executable, str(root / "frontend" / "build.py")],
+        [sys.executable, str(root / "project" / "frontend" / "build.py")],
         env={"PATH": str(root / "bin"), "SYSTEMROOT": os.environ.get("SYSTEMROOT", "")},
         capture_output=True,
         text=True,
@@ -142,15 +142,15 @@ def test_a_second_build_of_the_same_sources_does_nothing(copied: Path) -> None:
 
     assert (first.returncode, first.stdout) == (0, "GraphiQL is built.\n")
     assert (second.returncode, second.stdout) == (0, "GraphiQL is up to date.\n")
-    ran = (copied / "frontend" / "ran").read_text().splitlines()
-    assert ran == ["npm ci --omit=dev", f"{copied}/frontend/node_modules/vite/bin/vite.js build"]
+    ran = (copied / "project" / "frontend" / "ran").read_text().splitlines()
+    assert ran == ["npm ci --omit=dev", f"{copied}/project/frontend/node_modules/vite/bin/vite.js build"]
 
 
 def test_changed_sources_are_built_again(copied: Path) -> None:
     put_on_path(copied, "node", f'PATH=/usr/bin:/bin; [ "$1" = --version ] && echo v22.12.0 && exit; {BUILDS}')
     put_on_path(copied, "npm", "")
     build(copied)
-    (copied / "frontend" / "src" / "style.css").write_text("body { margin: 1px }")
+    (copied / "project" / "frontend" / "src" / "style.css").write_text("body { margin: 1px }")
 
     assert build(copied).stdout == "GraphiQL is built.\n"
 
@@ -165,7 +165,7 @@ def test_a_failed_installation_is_told_in_one_line(copied: Path) -> None:
     assert answer.stdout == ""
     assert answer.stderr == (
         "GraphiQL was not built: npm ci failed: npm error network no way out"
-        " (all of it is in frontend/node_modules/.build.log)\n"
+        " (all of it is in project/frontend/node_modules/.build.log)\n"
     )
 
 
@@ -185,8 +185,8 @@ def test_an_old_nodejs_on_path_is_passed_over_for_the_wheel(copied: Path, versio
     """Told from its npm: the wheel's npm does not run the one on PATH."""
     put_on_path(copied, "node", f"echo {version}")
     put_on_path(copied, "npm", "echo taken > taken")
-    (copied / "frontend" / ".npmrc").write_text("offline=true\nfetch-retries=0\ncache=" + str(copied / "empty"))
+    (copied / "project" / "frontend" / ".npmrc").write_text("offline=true\nfetch-retries=0\ncache=" + str(copied / "empty"))
 
     build(copied)
 
-    assert not (copied / "frontend" / "taken").exists()
+    assert not (copied / "project" / "frontend" / "taken").exists()

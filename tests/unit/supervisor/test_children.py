@@ -1,4 +1,3 @@
-import os
 import signal
 import sys
 from collections.abc import Callable, Iterator
@@ -79,7 +78,7 @@ def test_child_ends_when_its_parent_is_killed(child_of: StartChild, tmp_path: Pa
     grandchild = int(note.read_text())
     assert is_alive(grandchild)
 
-    os.kill(parent.pid, signal.SIGKILL)
+    parent.send(signal.SIGKILL)
 
     wait_for(lambda: not is_alive(grandchild))
 

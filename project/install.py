@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
 """Make .venv and install the pinned packages into it; then bundle the GraphiQL page. The standard library alone.
 
-    python3 install.py          what `make run` needs
-    python3 install.py --dev    what `make test` and `make check` need as well
+    python3 project/install.py          what `make run` needs
+    python3 project/install.py --dev    what `make test` and `make check` need as well
 
 Does nothing the second time: a stamp in .venv holds the digest of what was installed. Uses uv where it is on PATH.
 Any Python from 3.7 on must be able to read this file, or it could not say that it is too old.
@@ -22,11 +22,11 @@ from pathlib import Path
 
 OLDEST = (3, 11)
 IS_NEW_ENOUGH = f"import sys; sys.exit(sys.version_info < {OLDEST})"
-ROOT = Path(__file__).resolve().parent
+ROOT = Path(__file__).resolve().parent.parent
 VENV = ROOT / ".venv"
 PYTHON = VENV / "bin" / "python"
 LOCK = ROOT / "requirements.txt"
-PAGE = ROOT / "frontend" / "build.py"
+PAGE = ROOT / "project" / "frontend" / "build.py"
 DEV_LOCK = ROOT / "requirements-dev.txt"
 
 
@@ -126,7 +126,7 @@ def succeeds(*command: str | Path) -> bool:
 
 def complain(line: str) -> int:
     """Say what is wrong. Returns the exit code for it."""
-    print(f"install.py: {line}", file=sys.stderr)
+    print(f"project/install.py: {line}", file=sys.stderr)
     return 1
 
 
