@@ -32,8 +32,6 @@ BREAK_SECONDS = 1.0
 """After a failed send, how long the broker is left alone."""
 STAMP_SECONDS = 0.5
 """How long a sent task's `enqueued_at` may wait to be written with others; most have started by then and need none."""
-HARD_LIMIT_GRACE_SECONDS = 2.0
-"""How much later than the handler's own time-out Celery kills the pool child that did not end."""
 PRIORITY_STEPS = {TaskPriority.HIGH: 0, TaskPriority.NORMAL: 3, TaskPriority.LOW: 6}
 """Kombu keeps one list for each step and empties the lower numbers first."""
 _SEPARATOR = "\x06\x16"
@@ -46,7 +44,6 @@ class Message:
     task_id: UUID
     queue: str
     priority: TaskPriority
-    timeout_seconds: float | None
 
 
 def send(messages: Sequence[Message]) -> bool:
@@ -146,8 +143,7 @@ def _envelope(message: Message) -> str:
     """One task as Celery's protocol 2 has it, in kombu's envelope for Redis. The message id is new with each send."""
     message_id = str(uuid4())
     arguments = json.dumps([[str(message.task_id)], {}, _EMBED])
-    limit = message.timeout_seconds and message.timeout_seconds + HARD_LIMIT_GRACE_SECONDS
-    headers = {**_HEADERS, "id": message_id, "root_id": message_id, "timelimit": [limit, None], "sent_at": time.time()}
+    headers = {**_HEADERS, "id": message_id, "root_id": message_id, "sent_at": time.time()}
     properties = {
         "correlation_id": message_id,
         "delivery_mode": 2,
@@ -178,6 +174,7 @@ _HEADERS: dict[str, object] = {
     "group": None,
     "group_index": None,
     "retries": 0,
+    "timelimit": [None, None],  # tasks.worker limits attempts itself, also while the broker is away
     "parent_id": None,
     "argsrepr": "",
     "kwargsrepr": "",

@@ -39,7 +39,7 @@ _CLAIM = Change(
         " AND (expires_at IS NULL OR started_at IS NOT NULL OR expires_at > {now})"
     ),
     also=(_BEGIN_ATTEMPT,),
-    read=("priority", "arguments", "attempts_returned", "timeout_seconds", "retry_delay_seconds"),
+    read=("priority", "arguments", "attempt_allowance", "attempts_returned", "timeout_seconds", "retry_delay_seconds"),
 )
 _SUCCEED = Change(
     set="status = 'SUCCEEDED', claim_id = NULL, finished_at = {now}, result = %s",
@@ -84,7 +84,7 @@ def claim(task_id: UUID, *, incarnation: UUID, worker: str, pid: int) -> Claim |
         [task_id.hex],
         [[uuid7().hex, worker, incarnation.hex, pid]],
     )
-    for event, (priority, arguments, attempts_returned, timeout_seconds, retry_delay_seconds) in claimed:
+    for event, (priority, arguments, allowance, attempts_returned, timeout_seconds, retry_delay_seconds) in claimed:
         return Claim(
             task_id=task_id,
             claim_id=claim_id,
@@ -94,6 +94,7 @@ def claim(task_id: UUID, *, incarnation: UUID, worker: str, pid: int) -> Claim |
             priority=TaskPriority(priority),
             arguments=json.loads(arguments),
             max_attempts=event.max_attempts,
+            attempt_allowance=allowance,
             attempts_returned=attempts_returned,
             timeout_seconds=timeout_seconds,
             retry_delay_seconds=retry_delay_seconds,

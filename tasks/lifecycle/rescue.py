@@ -49,10 +49,15 @@ def running_attempts(incarnation: UUID) -> list[RunningAttempt]:
     return _running(Q(incarnation=incarnation))
 
 
-def rescue_lost(limit: int) -> int:
-    """End the attempts of workers whose lease has run out: WORKER_LOST. Returns how many."""
-    alive = WorkerProcess.objects.filter(lease_expires_at__gt=Now()).values("incarnation")
-    lost = _running(~Q(incarnation__in=alive), limit)
+def rescue_lost(limit: int, *, lease_seconds: float) -> int:
+    """End the attempts of workers whose lease has run out: WORKER_LOST. Returns how many.
+
+    A worker that the database does not know may just have started: its first attempts have a lease's time, too.
+    """
+    dead = WorkerProcess.objects.filter(lease_expires_at__lte=Now()).values("incarnation")
+    known = WorkerProcess.objects.values("incarnation")
+    unknown = ~Q(incarnation__in=known) & Q(started_at__lt=Now() - timedelta(seconds=lease_seconds))
+    lost = _running(Q(incarnation__in=dead) | unknown, limit)
     return sum(end_lost(attempt.claim, f"the worker of attempt {attempt.claim.attempt} is gone") for attempt in lost)
 
 
@@ -69,7 +74,7 @@ def retry_delay(claim: Claim) -> float | None:
     backoff = known.backoff if known else Backoff()
     if claim.retry_delay_seconds is not None:
         backoff = backoff.starting_at(claim.retry_delay_seconds)
-    return backoff.delay(claim.attempts_counted, random.random)
+    return backoff.delay(claim.failures_in_a_row, random.random)
 
 
 def prune(older_than_seconds: float, limit: int) -> int:
@@ -110,6 +115,7 @@ def _running_attempt(attempt: Attempt) -> RunningAttempt:
         priority=TaskPriority(task.priority),
         arguments=task.arguments,
         max_attempts=task.max_attempts,
+        attempt_allowance=task.attempt_allowance,
         attempts_returned=task.attempts_returned,
         timeout_seconds=task.timeout_seconds,
         retry_delay_seconds=task.retry_delay_seconds,

@@ -11,7 +11,6 @@ from django.db.models.functions import Now
 from tasks.broker import Message
 from tasks.lifecycle.changes import Change, clock
 from tasks.models import Event, Task
-from tasks.registry import registry
 from tasks.status import EventKind, TaskPriority, TaskStatus
 
 _QUEUE_DUE = "status = 'QUEUED', due_at = NULL, next_attempt_at = NULL, enqueued_at = NULL"
@@ -68,17 +67,9 @@ def waiting_since_before(queue: str, priority: TaskPriority, moment: datetime, l
 
 
 def _messages(condition: Q, limit: int, *order: str) -> list[Message]:
-    columns = ("id", "queue", "priority", "type", "timeout_seconds")
+    columns = ("id", "queue", "priority")
     found = Task.objects.filter(condition, status=TaskStatus.QUEUED).order_by(*order).values_list(*columns)[:limit]
-    return [
-        Message(task_id, queue, TaskPriority(priority), timeout or _timeout_seconds(task_type))
-        for task_id, queue, priority, task_type, timeout in found
-    ]
-
-
-def _timeout_seconds(task_type: str) -> float | None:
-    known = registry.find(task_type)
-    return known.timeout_seconds if known else None
+    return [Message(task_id, queue, TaskPriority(priority)) for task_id, queue, priority in found]
 
 
 def _each(old: TaskStatus, set_: str, condition: str, order: str, limit: int) -> list[Event]:

@@ -22,6 +22,8 @@ class Claim:
     priority: TaskPriority
     arguments: dict[str, Json]
     max_attempts: int
+    attempt_allowance: int
+    """What each `retryTask` adds to `max_attempts`."""
     attempts_returned: int
     timeout_seconds: float | None
     retry_delay_seconds: float | None
@@ -30,6 +32,12 @@ class Claim:
     def attempts_counted(self) -> int:
         """This attempt and those before it, without the ones that were given back."""
         return self.attempt - self.attempts_returned
+
+    @property
+    def failures_in_a_row(self) -> int:
+        """How many attempts will have failed if this one does, since submission or the last `retryTask`."""
+        left = self.max_attempts - self.attempts_counted
+        return max(1, self.attempt_allowance - left)
 
     @property
     def is_last_attempt(self) -> bool:

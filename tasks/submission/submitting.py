@@ -135,4 +135,4 @@ def _sender() -> broker.Sender:
 
 def enqueue(task: Task | TaskSnapshot) -> None:
     """Have a QUEUED task's message sent soon."""
-    _sender().put(broker.Message(task.id, task.queue, TaskPriority(task.priority), task.timeout_seconds))
+    _sender().put(broker.Message(task.id, task.queue, TaskPriority(task.priority)))

@@ -59,7 +59,7 @@ def enqueue_lost() -> None:
 
 def rescue() -> None:
     """End the attempts of workers whose lease has run out."""
-    while rescued := lifecycle.rescue_lost(ROWS_AT_ONCE):
+    while rescued := lifecycle.rescue_lost(ROWS_AT_ONCE, lease_seconds=settings.LEASE_SECONDS):
         logger.warning("ended %d attempts of lost workers", rescued)
 
 

@@ -18,9 +18,9 @@ class Channel(redis.Channel):
         nothing except its pool, so one will do.
         """
         if asynchronous:
-            return super()._create_client(asynchronous=True)
+            return super()._create_client(asynchronous=True)  # type: ignore[misc]  # not in the stubs
         if self._standing is None or self._standing.connection_pool is not self.pool:
-            self._standing = super()._create_client()
+            self._standing = super()._create_client()  # type: ignore[misc]  # not in the stubs
         return self._standing
 
     def _connparams(self, asynchronous: bool = False) -> Any:
@@ -30,7 +30,7 @@ class Channel(redis.Channel):
         """
         if getattr(self.connection, "client", None) is None:
             raise BrokerAway("the channel has outlived its connection to the broker")
-        return super()._connparams(asynchronous)
+        return super()._connparams(asynchronous)  # type: ignore[misc]  # not in the stubs
 
 
 class Transport(redis.Transport):

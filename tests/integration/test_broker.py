@@ -33,12 +33,10 @@ def shape(value: Any) -> Any:
 def test_a_message_is_shaped_as_celerys_own(redis: Any, priority: TaskPriority):
     celery = Celery(broker=settings.REDIS_URL)
     celery.conf.broker_transport_options = settings.CELERY_BROKER_TRANSPORT_OPTIONS
-    message = Message(uuid4(), "default", priority, 30.0)
+    message = Message(uuid4(), "default", priority)
     step = broker.PRIORITY_STEPS[priority]
 
-    celery.send_task(
-        broker.CELERY_TASK, [str(message.task_id)], queue="default", priority=step, time_limit=32, ignore_result=True
-    )
+    celery.send_task(broker.CELERY_TASK, [str(message.task_id)], queue="default", priority=step, ignore_result=True)
     assert broker.send([message])
 
     list_name = f"default\x06\x16{step}" if step else "default"
@@ -49,7 +47,6 @@ def test_a_message_is_shaped_as_celerys_own(redis: Any, priority: TaskPriority):
         assert ours["headers"].pop(volatile) is not None
         assert celerys["headers"].pop(volatile) is not None
     assert shape(ours) == shape(celerys)
-    assert ours["headers"]["timelimit"] == celerys["headers"]["timelimit"] == [32.0, None]
     assert ours["properties"]["delivery_info"] == celerys["properties"]["delivery_info"]
     celery.close()
 
@@ -58,9 +55,9 @@ def test_a_message_is_shaped_as_celerys_own(redis: Any, priority: TaskPriority):
 def test_the_next_message_is_the_one_sent_first():
     assert broker.next_sent_at("default", TaskPriority.NORMAL) is None
 
-    broker.send([Message(uuid4(), "default", TaskPriority.NORMAL, None)])
+    broker.send([Message(uuid4(), "default", TaskPriority.NORMAL)])
     first = broker.next_sent_at("default", TaskPriority.NORMAL)
-    broker.send([Message(uuid4(), "default", TaskPriority.NORMAL, None)])
+    broker.send([Message(uuid4(), "default", TaskPriority.NORMAL)])
 
     assert broker.next_sent_at("default", TaskPriority.NORMAL) == first
     assert broker.next_sent_at("default", TaskPriority.HIGH) is None

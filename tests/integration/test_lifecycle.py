@@ -335,7 +335,7 @@ def test_attempts_of_a_worker_without_a_lease_are_rescued(owner: User):
     assert lifecycle.claim(kept.id, incarnation=alive, worker="a", pid=1)
     assert lifecycle.claim(lost.id, incarnation=dead, worker="b", pid=1)
 
-    assert lifecycle.rescue_lost(10) == 1
+    assert lifecycle.rescue_lost(10, lease_seconds=60) == 1
 
     assert (statuses(kept)[-1], statuses(lost)[-1]) == ("RUNNING", "RETRYING")
     assert Attempt.objects.get(task=lost).failure["code"] == "WORKER_LOST"

@@ -4,6 +4,7 @@ import os
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
+from typing import Any
 from uuid import UUID, uuid4
 
 import pytest
@@ -162,7 +163,7 @@ def test_an_innocent_attempt_that_is_killed_in_the_race_is_given_back_uncounted(
     settings.CANCEL_GRACE_SECONDS = 0.0
     guilty, innocent = scene.submit(boom), scene.submit(boom)
     pid = pool.fork(0)
-    place = {"incarnation": scene.place.incarnation, "worker": "worker@here", "pid": pid}
+    place: dict[str, Any] = {"incarnation": scene.place.incarnation, "worker": "worker@here", "pid": pid}
     first = lifecycle.claim(guilty.id, **place)
     assert first is not None
     scene.slots[0].hold(first.claim_id)

@@ -185,7 +185,8 @@ def test_an_old_nodejs_on_path_is_passed_over_for_the_wheel(copied: Path, versio
     """Told from its npm: the wheel's npm does not run the one on PATH."""
     put_on_path(copied, "node", f"echo {version}")
     put_on_path(copied, "npm", "echo taken > taken")
-    (copied / "project" / "frontend" / ".npmrc").write_text("offline=true\nfetch-retries=0\ncache=" + str(copied / "empty"))
+    npm_settings = f"offline=true\nfetch-retries=0\ncache={copied / 'empty'}"
+    (copied / "project" / "frontend" / ".npmrc").write_text(npm_settings)
 
     build(copied)
 

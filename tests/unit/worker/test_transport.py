@@ -1,3 +1,5 @@
+from typing import Any
+
 import pytest
 from django.conf import settings
 from kombu import Connection
@@ -7,7 +9,7 @@ from tasks.worker.transport import Transport
 
 def test_a_channel_keeps_its_client_as_long_as_its_pool():
     with Connection(settings.REDIS_URL, transport=Transport) as connection:
-        channel = connection.channel()
+        channel: Any = connection.channel()
 
         with channel.conn_or_acquire() as first, channel.conn_or_acquire() as second:
             assert first is second
@@ -21,7 +23,7 @@ def test_a_channel_keeps_its_client_as_long_as_its_pool():
 
 def test_a_channel_that_has_outlived_its_connection_says_so_in_terms_that_celery_bears():
     with Connection(settings.REDIS_URL, transport=Transport) as connection:
-        channel = connection.channel()
+        channel: Any = connection.channel()
         errors = connection.connection_errors
 
     channel._disconnect_pools()  # noqa: SLF001 - as above
