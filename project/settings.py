@@ -140,9 +140,18 @@ if DATABASES["default"]["ENGINE"].endswith("sqlite3"):
     }
 else:
     DATABASES["default"]["CONN_MAX_AGE"] = None
-    DATABASES["default"].setdefault("OPTIONS", {}).setdefault("connect_timeout", 5)
+    # A host that vanishes without a word must not hold a thread until TCP gives up, a quarter of an hour later.
+    DATABASES["default"]["OPTIONS"] = {
+        "connect_timeout": 5,
+        "keepalives_idle": 10,
+        "keepalives_interval": 5,
+        "keepalives_count": 3,
+        "tcp_user_timeout": 20_000,
+        **DATABASES["default"].get("OPTIONS", {}),
+    }
 
-CHANNEL_PREFIX = "taskfeed"
+# Redis' Pub/Sub knows no database numbers, so the prefix tells two projects on one Redis apart.
+CHANNEL_PREFIX = env.str("CHANNEL_PREFIX", default=f"taskfeed-{REDIS_URL.rpartition('/')[2] or 0}")
 CHANNEL_LAYERS = {
     "default": {
         "BACKEND": "channels_redis.pubsub.RedisPubSubChannelLayer",

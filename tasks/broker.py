@@ -44,6 +44,8 @@ class Message:
     task_id: UUID
     queue: str
     priority: TaskPriority
+    version: int
+    """Of the task when it was queued: what happened to it since is none of this message's business."""
 
 
 def send(messages: Sequence[Message]) -> bool:
@@ -71,28 +73,36 @@ def send(messages: Sequence[Message]) -> bool:
 _broken_until = 0.0
 
 
-def next_sent_at(queue: str, priority: TaskPriority) -> datetime | None:
-    """When the message that a worker would take next from this queue and priority was sent; None: there is none.
+@dataclass(frozen=True, slots=True)
+class Next:
+    """The message that a worker would take next from one queue and priority."""
 
-    Raises `redis.RedisError` where the broker is away: then nothing is known about its queues.
-    """
+    is_there: bool
+    sent_at: datetime | None
+    """None as well for a message that is not ours: it tells nothing about those behind it."""
+
+
+def next_message(queue: str, priority: TaskPriority) -> Next:
+    """Look at the message to be taken next. Raises `redis.RedisError` where the broker is away: nothing is known."""
     raw = _redis().lindex(_list_name(queue, priority), -1)
     if raw is None:
-        return None
-    sent_at = json.loads(raw)["headers"].get("sent_at")
-    return datetime.fromtimestamp(sent_at, UTC) if sent_at else None
+        return Next(is_there=False, sent_at=None)
+    try:
+        return Next(is_there=True, sent_at=datetime.fromtimestamp(json.loads(raw)["headers"]["sent_at"], UTC))
+    except (ValueError, KeyError, TypeError):
+        return Next(is_there=True, sent_at=None)
 
 
 class Sender:
     """Sends from a thread of its own, so that an answer waits for the commit alone.
 
-    `on_sent(ids)` is called on that thread, half a second after the send, for many tasks at once.
+    `on_sent(messages)` is called on that thread, half a second after the send, for many tasks at once.
     """
 
-    def __init__(self, on_sent: Callable[[list[UUID]], None]) -> None:
+    def __init__(self, on_sent: Callable[[list[Message]], None]) -> None:
         self._on_sent = on_sent
         self._waiting: deque[Message] = deque()
-        self._sent: list[UUID] = []
+        self._sent: list[Message] = []
         self._awake = threading.Event()
         threading.Thread(target=self._run, name="sender", daemon=True).start()
 
@@ -107,12 +117,19 @@ class Sender:
             self._awake.wait(max(stamp_at - time.monotonic(), 0) if self._sent else None)
             self._awake.clear()
             batch = [self._waiting.popleft() for _ in range(len(self._waiting))]
-            if batch and send(batch):
+            if batch and self._is_sent(batch):
                 if not self._sent:
                     stamp_at = time.monotonic() + STAMP_SECONDS
-                self._sent += [message.task_id for message in batch]
+                self._sent += batch
             if self._sent and time.monotonic() >= stamp_at:
                 self._stamp()
+
+    def _is_sent(self, batch: list[Message]) -> bool:
+        try:
+            return send(batch)
+        except Exception:
+            logger.exception("could not send %d tasks; upkeep will", len(batch))
+            return False
 
     def _stamp(self) -> None:
         sent, self._sent = self._sent, []

@@ -117,8 +117,8 @@ class _Publisher:
         threading.Thread(target=self._run, name="publisher", daemon=True).start()
 
     def put(self, events: Sequence[Event]) -> None:
-        self._idle.clear()
         self._waiting.extend(events)
+        self._idle.clear()
         self._awake.set()
 
     def flush(self, timeout_seconds: float) -> None:
@@ -130,8 +130,9 @@ class _Publisher:
             self._awake.clear()
             while self._waiting:
                 events = [self._waiting.popleft() for _ in range(min(EVENTS_AT_ONCE, len(self._waiting)))]
+                message = {"type": "tasks.events", "events": [_encoded(event) for event in events]}
                 try:
-                    self._send({"type": "tasks.events", "events": [_encoded(event) for event in events]})
+                    self._send(message)
                 except Exception as error:  # noqa: BLE001 - whatever a layer raises, the log has the events
                     self._waiting.clear()
                     logger.warning("channel layer away: %r; live updates come from the log meanwhile", error)
@@ -188,15 +189,19 @@ def _publisher() -> _Publisher:
 
 def _encoded(event: Event) -> list[Any]:
     values = [_plain(getattr(event, field)) for field in _FIELDS]
-    if _size(event, values) <= MAX_EVENT_BYTES:
+    if _is_portable(event, values):
         return values
     return [event.id, event.task_id.bytes, event.version]
 
 
-def _size(event: Event, values: list[Any]) -> int:
+def _is_portable(event: Event, values: list[Any]) -> bool:
+    """Whether the event is small enough, and holds no whole number beyond 64 bits, which msgpack refuses."""
     if not event.body and event.result is None and event.progress is None and event.failure is None:
-        return 0
-    return len(msgpack.packb(values))
+        return True
+    try:
+        return len(msgpack.packb(values)) <= MAX_EVENT_BYTES
+    except OverflowError:
+        return False
 
 
 def _plain(value: Any) -> Any:

@@ -18,8 +18,13 @@ from tasks.errors import StoreUnavailable
 P = ParamSpec("P")
 T = TypeVar("T")
 
-THREADS = 4
-"""Standing connections of one server process on PostgreSQL."""
+READ_THREADS = 3
+WRITE_THREADS = 2
+"""Standing connections of one server process on PostgreSQL: slow reads must not hold up what is submitted."""
+TRIES = 3
+"""Of a transaction that the database itself broke off for another's sake."""
+_BROKEN_OFF = frozenset({"40P01", "40001"})
+"""SQLSTATEs: deadlock detected, serialization failure. Nothing was stored, so it may be tried again."""
 
 _local = threading.local()
 _generation = 0
@@ -47,10 +52,9 @@ async def write(fn: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
 
 def close() -> None:
     """End the threads once what they run is done; their connections go with them. A later call opens new ones."""
-    for pool in {_pool("read"), _pool("write")}:
-        pool.shutdown()
+    for name in ("read", "write"):
+        _pool(name).shutdown()
     _pool.cache_clear()
-    _shared_pool.cache_clear()
 
 
 async def _run(pool: str, fn: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
@@ -68,20 +72,30 @@ def guarded(fn: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
         connection.close()
     _local.generation = generation
     try:
-        return fn(*args, **kwargs)
+        return _persistent(fn, *args, **kwargs)
     except (OperationalError, InterfaceError) as error:
-        connection.close()
-        _generation += 1
+        if _is_broken():
+            connection.close()
+            _generation += 1
         raise StoreUnavailable("the database can't be reached just now, try again in a moment") from error
+
+
+def _persistent(fn: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+    for _ in range(TRIES - 1):
+        try:
+            return fn(*args, **kwargs)
+        except OperationalError as error:
+            if getattr(error.__cause__, "pgcode", None) not in _BROKEN_OFF:
+                raise
+    return fn(*args, **kwargs)
+
+
+def _is_broken() -> bool:
+    return connection.vendor == "postgresql" and (connection.connection is None or bool(connection.connection.closed))
 
 
 @cache
 def _pool(name: str) -> ThreadPoolExecutor:
-    if connection.vendor != "sqlite":
-        return _shared_pool()
-    return ThreadPoolExecutor(1 if name == "write" else 2, thread_name_prefix=f"database-{name}")
-
-
-@cache
-def _shared_pool() -> ThreadPoolExecutor:
-    return ThreadPoolExecutor(THREADS, thread_name_prefix="database")
+    on_sqlite = connection.vendor == "sqlite"
+    threads = {"read": 2 if on_sqlite else READ_THREADS, "write": 1 if on_sqlite else WRITE_THREADS}
+    return ThreadPoolExecutor(threads[name], thread_name_prefix=f"database-{name}")

@@ -55,12 +55,11 @@ class TaskSource(EventSource):
             return
         self._version = version
         is_told = self._only is None or released.event.kind in self._only
-        if released.is_final:
-            if is_told:
-                self._sink.put(released.task_frame)
-            self._complete()
-        elif is_told:
+        if is_told:
             self._put(released.task_frame)
+        if released.is_final and self._phase is Phase.LIVE:
+            # A retry may have undone this end already: the log tells whether the task has one.
+            self._begin_catching_up()
 
     async def _catch_up(self) -> None:
         while True:

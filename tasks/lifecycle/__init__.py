@@ -8,6 +8,7 @@ from tasks.lifecycle.attempts import cancel_requested, cancelled, claim, fail, g
 from tasks.lifecycle.requests import request_cancel, retry
 from tasks.lifecycle.rescue import (
     end_lost,
+    forget_workers,
     heartbeat,
     prune,
     register_worker,
@@ -19,11 +20,11 @@ from tasks.lifecycle.rescue import (
 from tasks.lifecycle.schedule import (
     expire_overdue,
     mark_enqueued,
-    messages,
+    mark_unsent,
     now,
     promote_due,
-    unsent,
-    waiting_since_before,
+    take_lost,
+    take_unsent,
 )
 from tasks.lifecycle.submitting import insert
 from tasks.lifecycle.values import Claim, Failure, Logged, Output, Progressed, RecordAnswer, RunningAttempt
@@ -42,11 +43,12 @@ __all__ = [
     "end_lost",
     "expire_overdue",
     "fail",
+    "forget_workers",
     "give_back",
     "heartbeat",
     "insert",
     "mark_enqueued",
-    "messages",
+    "mark_unsent",
     "now",
     "promote_due",
     "prune",
@@ -59,6 +61,6 @@ __all__ = [
     "running_attempts",
     "stop_worker",
     "succeed",
-    "unsent",
-    "waiting_since_before",
+    "take_lost",
+    "take_unsent",
 ]

@@ -8,12 +8,12 @@ import json
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any
-from uuid import UUID, uuid4
+from uuid import UUID
 
 from uuid_utils.compat import uuid7
 
 from tasks.lifecycle.changes import Change, later
-from tasks.lifecycle.values import Claim, Failure, Json, Logged, Output, Progressed, RecordAnswer
+from tasks.lifecycle.values import Claim, Failure, Logged, Output, Progressed, RecordAnswer, transition
 from tasks.models import Task
 from tasks.status import AttemptStatus, EventKind, TaskPriority, TaskStatus
 
@@ -39,7 +39,7 @@ _CLAIM = Change(
         " AND (expires_at IS NULL OR started_at IS NOT NULL OR expires_at > {now})"
     ),
     also=(_BEGIN_ATTEMPT,),
-    read=("priority", "arguments", "attempt_allowance", "attempts_returned", "timeout_seconds", "retry_delay_seconds"),
+    read=("priority", "arguments", "attempts_returned", "attempts_spent", "timeout_seconds", "retry_delay_seconds"),
 )
 _SUCCEED = Change(
     set="status = 'SUCCEEDED', claim_id = NULL, finished_at = {now}, result = %s",
@@ -72,19 +72,19 @@ _RECORD = Change(set="status = status", where=_HELD)
 _RECORD_PROGRESS = Change(set="progress = %s", where=_HELD)
 
 
-def claim(task_id: UUID, *, incarnation: UUID, worker: str, pid: int) -> Claim | None:
+def claim(task_id: UUID, *, claim_id: UUID, incarnation: UUID, worker: str, pid: int) -> Claim | None:
     """Move the task from QUEUED to RUNNING for this worker process and begin an attempt.
 
-    None where there is nothing to claim: unknown, not QUEUED (a second delivery, cancelled, paused) or expired.
+    `claim_id` is new for each claim; the same again, after an answer was lost, gives the claim that was made. None
+    where there is nothing to claim: unknown, not QUEUED (a second delivery, cancelled, paused) or expired.
     """
-    claim_id = uuid4()
     claimed = _CLAIM.apply_and_read(
-        [_transition(TaskStatus.QUEUED)],
+        [transition(TaskStatus.QUEUED)],
         [claim_id.hex],
         [task_id.hex],
         [[uuid7().hex, worker, incarnation.hex, pid]],
     )
-    for event, (priority, arguments, allowance, attempts_returned, timeout_seconds, retry_delay_seconds) in claimed:
+    for event, (priority, arguments, returned, spent, timeout_seconds, retry_delay_seconds) in claimed:
         return Claim(
             task_id=task_id,
             claim_id=claim_id,
@@ -94,22 +94,41 @@ def claim(task_id: UUID, *, incarnation: UUID, worker: str, pid: int) -> Claim |
             priority=TaskPriority(priority),
             arguments=json.loads(arguments),
             max_attempts=event.max_attempts,
-            attempt_allowance=allowance,
-            attempts_returned=attempts_returned,
+            attempts_returned=returned,
+            attempts_spent=spent,
             timeout_seconds=timeout_seconds,
             retry_delay_seconds=retry_delay_seconds,
         )
-    return None
+    standing = Task.objects.filter(id=task_id, claim_id=claim_id, status=TaskStatus.RUNNING).first()
+    return claim_of(standing, claim_id, standing.attempt) if standing else None
 
 
-def succeed(claim: Claim, result: Json) -> bool:
+def claim_of(task: Task, claim_id: UUID, attempt: int) -> Claim:
+    """The claim that began an attempt, from the task's row."""
+    return Claim(
+        task_id=task.id,
+        claim_id=claim_id,
+        attempt=attempt,
+        type=task.type,
+        queue=task.queue,
+        priority=TaskPriority(task.priority),
+        arguments=task.arguments,
+        max_attempts=task.max_attempts,
+        attempts_returned=task.attempts_returned,
+        attempts_spent=task.attempts_spent,
+        timeout_seconds=task.timeout_seconds,
+        retry_delay_seconds=task.retry_delay_seconds,
+    )
+
+
+def succeed(claim: Claim, result: Any) -> bool:
     """End the attempt and the task SUCCEEDED, even where a cancel was asked meanwhile: the work is done.
 
     False: the claim is not ours any more, and nothing was recorded.
     """
     stored = json.dumps(result)
     ending = [AttemptStatus.SUCCEEDED, None, claim.claim_id.hex]
-    return bool(_SUCCEED.apply([_transition(TaskStatus.RUNNING)], [stored], _held(claim), [ending]))
+    return bool(_SUCCEED.apply([transition(TaskStatus.RUNNING)], [stored], _held(claim), [ending]))
 
 
 def fail(claim: Claim, failure: Failure, *, retry_in_seconds: float | None) -> bool:
@@ -119,7 +138,7 @@ def fail(claim: Claim, failure: Failure, *, retry_in_seconds: float | None) -> b
     """
     stored = [json.dumps(failure.for_task())]
     ending = [AttemptStatus.FAILED, json.dumps(failure.for_attempt()), claim.claim_id.hex]
-    entry = _transition(TaskStatus.RUNNING, failed=True)
+    entry = transition(TaskStatus.RUNNING, failed=True)
     if retry_in_seconds is None:
         ended = _FAIL.apply([entry], stored, _held(claim), [ending])
     else:
@@ -136,7 +155,7 @@ def cancelled(claim: Claim, failure: Failure | None = None) -> bool:
     stored = [json.dumps(failure.for_task()) if failure else None]
     told = json.dumps(failure.for_attempt()) if failure else None
     ending = [AttemptStatus.CANCELLED, told, claim.claim_id.hex]
-    entry = _transition(TaskStatus.RUNNING, failed=failure is not None)
+    entry = transition(TaskStatus.RUNNING, failed=failure is not None)
     return bool(_CANCEL.apply([entry], stored, _held(claim), [ending]))
 
 
@@ -146,7 +165,7 @@ def give_back(claim: Claim) -> bool:
     Upkeep enqueues it. False: the claim is not ours any more, and nothing was recorded.
     """
     ending = [AttemptStatus.RETURNED, None, claim.claim_id.hex]
-    returned = _GIVE_BACK.apply([_transition(TaskStatus.RUNNING)], [], _held(claim), [ending])
+    returned = _GIVE_BACK.apply([transition(TaskStatus.RUNNING)], [], _held(claim), [ending])
     return bool(returned) or cancelled(claim)
 
 
@@ -184,10 +203,6 @@ def _progress(progressed: Progressed) -> str:
 
     at = datetime.now(UTC).isoformat()
     return json.dumps({"fraction": progressed.fraction, "message": progressed.message, "updated_at": at})
-
-
-def _transition(old: TaskStatus, *, failed: bool = False) -> tuple[EventKind, dict[str, Json]]:
-    return EventKind.STATUS, {"from": old, "failed": failed}
 
 
 def _held(claim: Claim) -> list[Any]:

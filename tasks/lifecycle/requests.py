@@ -3,6 +3,7 @@
 from uuid import UUID
 
 from tasks.lifecycle.changes import Change
+from tasks.lifecycle.values import transition
 from tasks.models import Task
 from tasks.status import RETRYABLE, EventKind, TaskStatus
 
@@ -16,7 +17,8 @@ _ASK_RUNNING = Change(
 _RETRY = Change(
     set=(
         "status = 'QUEUED', max_attempts = max_attempts + attempt_allowance, finished_at = NULL, expires_at = NULL,"
-        " cancel_requested_at = NULL, failure = NULL, progress = NULL, enqueued_at = NULL"
+        " cancel_requested_at = NULL, failure = NULL, progress = NULL, enqueued_at = NULL,"
+        " attempts_spent = attempt - attempts_returned"
     ),
     where="id = %s AND status = %s",
 )
@@ -25,14 +27,14 @@ _RETRY = Change(
 def request_cancel(task_id: UUID) -> TaskStatus | None:
     """Cancel a waiting task at once; of a running one, ask: it stays RUNNING until its handler has ended.
 
-    None where it was done, now or before; else the final status that the task has already.
+    None where it was done, now or before; else the final status that the task has already. Raises `Task.DoesNotExist`.
     """
     while True:
         status, asked_at = _status(task_id)
         if status.is_final:
             return status
         if status is not TaskStatus.RUNNING:
-            events = _CANCEL_WAITING.apply([_transition(status)], [], [task_id.hex, status])
+            events = _CANCEL_WAITING.apply([transition(status)], [], [task_id.hex, status])
         elif asked_at is None:
             events = _ASK_RUNNING.apply([(EventKind.CANCEL_REQUEST, {})], [], [task_id.hex])
         else:
@@ -44,20 +46,16 @@ def request_cancel(task_id: UUID) -> TaskStatus | None:
 def retry(task_id: UUID) -> TaskStatus | None:
     """Queue a task again that is FAILED, CANCELLED or EXPIRED. The caller, or upkeep, enqueues it.
 
-    None where it was done; else the status that the task has.
+    None where it was done; else the status that the task has. Raises `Task.DoesNotExist`.
     """
     while True:
         status, _ = _status(task_id)
         if status not in RETRYABLE:
             return status
-        if _RETRY.apply([_transition(status)], [], [task_id.hex, status]):
+        if _RETRY.apply([transition(status)], [], [task_id.hex, status]):
             return None
 
 
 def _status(task_id: UUID) -> tuple[TaskStatus, object]:
     status, asked_at = Task.objects.values_list("status", "cancel_requested_at").get(id=task_id)
     return TaskStatus(status), asked_at
-
-
-def _transition(old: TaskStatus) -> tuple[EventKind, dict[str, object]]:
-    return EventKind.STATUS, {"from": old, "failed": False}

@@ -17,7 +17,7 @@ from tasks.status import EventKind
 _COLUMNS = (
     "id", "type", "owner_id", "queue", "priority", "arguments", "arguments_digest", "idempotency_key", "tags",
     "metadata", "timeout_seconds", "retry_delay_seconds", "attempt_allowance", "scheduled_for", "created_at", "status",
-    "version", "attempt", "max_attempts", "attempts_returned", "updated_at", "expires_at", "due_at",
+    "version", "attempt", "max_attempts", "attempts_returned", "attempts_spent", "updated_at", "expires_at", "due_at",
 )  # fmt: skip
 """What a task is stored with; the other columns are null until something happens to it."""
 _JSON = frozenset({"arguments", "tags", "metadata"})
@@ -30,6 +30,8 @@ def insert(tasks: Sequence[Task]) -> list[Event]:
     A task whose idempotency key its owner has used already is left out: it has no event in the answer. Any other
     fault (an owner deleted meanwhile, say) stores none of them and raises.
     """
+    # In one order in every transaction, so that two with the same keys wait for each other, and never deadlock.
+    tasks = sorted(tasks, key=lambda task: (str(task.owner_id), task.idempotency_key or ""))
     values = [_stored(getattr(task, column), column) for task in tasks for column in _COLUMNS]
     store = _store_on_sqlite if connection.vendor == "sqlite" else _store_on_postgresql
     events = [event_of(row) for row in store(tasks, values)]
@@ -61,7 +63,7 @@ def _insert(tasks: int) -> str:
     row = f"({', '.join(['%s'] * len(_COLUMNS))})"
     return (
         f"INSERT INTO tasks_task ({', '.join(_COLUMNS)}) VALUES {', '.join([row] * tasks)}"  # noqa: S608 - columns of ours
-        f" ON CONFLICT (owner_id, idempotency_key) DO NOTHING"
+        f" ON CONFLICT (owner_id, idempotency_key) WHERE idempotency_key IS NOT NULL DO NOTHING"
     )
 
 

@@ -2,10 +2,10 @@
 
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Literal
+from typing import Any
 from uuid import UUID
 
-from tasks.status import EventKind, FailureCode, LogLevel, TaskPriority
+from tasks.status import EventKind, FailureCode, LogLevel, TaskPriority, TaskStatus
 
 Json = Any
 
@@ -22,9 +22,9 @@ class Claim:
     priority: TaskPriority
     arguments: dict[str, Json]
     max_attempts: int
-    attempt_allowance: int
-    """What each `retryTask` adds to `max_attempts`."""
     attempts_returned: int
+    attempts_spent: int
+    """Attempts that counted up to the last `retryTask`."""
     timeout_seconds: float | None
     retry_delay_seconds: float | None
 
@@ -36,8 +36,7 @@ class Claim:
     @property
     def failures_in_a_row(self) -> int:
         """How many attempts will have failed if this one does, since submission or the last `retryTask`."""
-        left = self.max_attempts - self.attempts_counted
-        return max(1, self.attempt_allowance - left)
+        return self.attempts_counted - self.attempts_spent
 
     @property
     def is_last_attempt(self) -> bool:
@@ -119,4 +118,8 @@ class RunningAttempt:
 
 
 EventEntry = tuple[EventKind, dict[str, Json]]
-Outcome = Literal["SUCCEEDED", "FAILED", "CANCELLED", "RETURNED"]
+
+
+def transition(old: TaskStatus | None, *, failed: bool = False) -> EventEntry:
+    """The event of a transition from `old`; `failed`: because the attempt did, with the task's present failure."""
+    return EventKind.STATUS, {"from": old, "failed": failed}

@@ -14,7 +14,7 @@ class Attempt(models.Model):
     """One run of a handler, from its claim to its end."""
 
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
-    task = models.ForeignKey(Task, on_delete=models.CASCADE, related_name="attempts")
+    task = models.ForeignKey(Task, on_delete=models.CASCADE, related_name="attempts", db_index=False)
     number = models.IntegerField()
     status = models.CharField(max_length=16, choices=[(s.value, s.name) for s in AttemptStatus])
     claim_id = models.UUIDField(unique=True)

@@ -18,7 +18,9 @@ class Task(models.Model):
 
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
     type = models.CharField(max_length=100)
-    owner = models.ForeignKey(settings.AUTH_USER_MODEL, null=True, on_delete=models.SET_NULL, related_name="tasks")
+    owner = models.ForeignKey(
+        settings.AUTH_USER_MODEL, null=True, on_delete=models.SET_NULL, related_name="tasks", db_index=False
+    )
     batch_id = models.UUIDField(null=True)
     queue = models.CharField(max_length=100)
     priority = models.SmallIntegerField(default=TaskPriority.NORMAL, choices=[(p.value, p.name) for p in TaskPriority])
@@ -43,6 +45,8 @@ class Task(models.Model):
     max_attempts = models.IntegerField()
     attempts_returned = models.IntegerField(default=0)
     """Attempts given back unfinished, which count for nothing."""
+    attempts_spent = models.IntegerField(default=0)
+    """Attempts that counted up to the last retryTask: the backoff starts anew with it."""
     progress: "models.JSONField[Any, Any]" = models.JSONField(null=True)
     """`{"fraction": float | null, "message": str | null, "updated_at": RFC 3339}`."""
     failure: "models.JSONField[Any, Any]" = models.JSONField(null=True)
@@ -63,7 +67,13 @@ class Task(models.Model):
     """While RUNNING: the one claim that may end the attempt. Never used twice."""
 
     class Meta:
-        constraints = (models.UniqueConstraint(fields=["owner", "idempotency_key"], name="task_idempotency_key"),)
+        constraints = (
+            models.UniqueConstraint(
+                fields=["owner", "idempotency_key"],
+                name="task_idempotency_key",
+                condition=Q(idempotency_key__isnull=False),
+            ),
+        )
         indexes = (
             models.Index(fields=["owner", "-id"], name="task_owner_newest"),
             models.Index(fields=["owner", "-updated_at", "-id"], name="task_owner_updated"),

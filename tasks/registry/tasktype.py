@@ -125,11 +125,9 @@ class TaskType:
         except ValidationError as error:
             raise ArgumentsInvalid(faults_of(error)) from None
 
-    def arguments_json(self, stored: Mapping[str, Any]) -> dict[str, Any]:
+    def arguments_json(self, stored: Any) -> Any:
         """Return stored arguments in GraphQL names, as `arguments_schema` says, whether or not they still fit."""
-        if not self._renames_arguments:
-            return dict(stored)
-        return cast(dict[str, Any], in_graphql_names(self.arguments, stored))
+        return in_graphql_names(self.arguments, stored) if self._renames_arguments else stored
 
     def call(self, arguments: BaseModel, context: TaskContext) -> Any:
         """Run the handler, or for an `async def` return its coroutine. Whatever the handler raises comes through."""

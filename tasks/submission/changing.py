@@ -41,7 +41,10 @@ def _change(
     visible = Task.objects.filter(id=task_id) if is_staff else Task.objects.filter(id=task_id, owner_id=viewer_id)
     if not visible.exists():
         return None, None
-    return change(task_id), snapshot(task_id)
+    try:
+        return change(task_id), snapshot(task_id)
+    except Task.DoesNotExist:
+        return None, None  # pruned in between
 
 
 def _not_found(task_id: UUID) -> Answer:

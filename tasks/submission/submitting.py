@@ -23,15 +23,19 @@ from tasks.submission.requests import SubmitAnswer, SubmitRequest
 
 logger = logging.getLogger(__name__)
 
+INSERT_TRIES = 3
+"""The task that had the key may be pruned just then."""
+
 _inserters: "weakref.WeakKeyDictionary[asyncio.AbstractEventLoop, Inserter]" = weakref.WeakKeyDictionary()
 _waiters: Counter[UUID] = Counter()
 
 
-async def submit(owner_id: UUID, request: SubmitRequest) -> SubmitAnswer:
+async def submit(owner_id: UUID, request: SubmitRequest, abandoned: asyncio.Event | None = None) -> SubmitAnswer:
     """Store the task and have it enqueued. An answer with a task means that it is committed.
 
     With `wait_seconds`: answers when the task is final, or after that long, holding no thread and no connection
-    meanwhile. Raises `StoreUnavailable` where the database can't be reached.
+    meanwhile; `abandoned` ends the waiting: nobody is there any more. Raises `StoreUnavailable` where the database
+    can't be reached.
     """
     row = checked(request, owner_id)
     if not isinstance(row, Task):
@@ -42,19 +46,25 @@ async def submit(owner_id: UUID, request: SubmitRequest) -> SubmitAnswer:
         message = "too many requests wait for their tasks: submit without waitSeconds, or later"
         return SubmitAnswer(None, errors=[RateLimited(message, ["waitSeconds"], retry_after_seconds=1.0)])
     with _counted(owner_id):
-        return await _awaited(row, request.wait_seconds)
+        return await _awaited(row, request.wait_seconds, abandoned)
 
 
 async def _stored(row: Task) -> SubmitAnswer:
-    event = await _inserter().insert(row)
-    if event is None:
-        return await _found_by_key(row)
+    for _ in range(INSERT_TRIES):
+        event = await _inserter().insert(row)
+        if event is not None:
+            break
+        found = await _found_by_key(row)
+        if found is not None:
+            return found
+    else:
+        raise RuntimeError(f"task {row.id} was not stored, and no other has its idempotency key")
     if row.status == TaskStatus.QUEUED:
         enqueue(row)
     return SubmitAnswer(TaskSnapshot.of_row(row, event.id))
 
 
-async def _awaited(row: Task, wait_seconds: float) -> SubmitAnswer:
+async def _awaited(row: Task, wait_seconds: float, abandoned: asyncio.Event | None) -> SubmitAnswer:
     """Attached before the row commits, so that no event can pass unseen."""
     hub = current_hub()
     async with hub.final_waiter(row.id) as final:
@@ -62,25 +72,37 @@ async def _awaited(row: Task, wait_seconds: float) -> SubmitAnswer:
         if answer.task is None:
             return answer
         if answer.deduplicated:
-            return await _awaited_other(answer, wait_seconds)
-        try:
-            return SubmitAnswer(await asyncio.wait_for(final, wait_seconds))
-        except TimeoutError:
-            return SubmitAnswer(await _present(answer.task))
+            return await _awaited_other(answer, wait_seconds, abandoned)
+        return SubmitAnswer(await _final(answer.task, final, wait_seconds, abandoned))
 
 
-async def _awaited_other(answer: SubmitAnswer, wait_seconds: float) -> SubmitAnswer:
+async def _awaited_other(answer: SubmitAnswer, wait_seconds: float, abandoned: asyncio.Event | None) -> SubmitAnswer:
     """Wait for the task that was found by its key: attach first, then look whether it has ended already."""
     assert answer.task is not None  # noqa: S101 - only called with one
     task_id = answer.task.id
     async with current_hub().final_waiter(task_id) as final:
         now = await _present(answer.task)
         if not now.status.is_final:
-            try:
-                now = await asyncio.wait_for(final, wait_seconds)
-            except TimeoutError:
-                now = await _present(now)
+            now = await _final(now, final, wait_seconds, abandoned)
     return SubmitAnswer(now, deduplicated=True)
+
+
+async def _final(
+    task: TaskSnapshot, final: "asyncio.Future[TaskSnapshot]", wait_seconds: float, abandoned: asyncio.Event | None
+) -> TaskSnapshot:
+    """The task at its end, if that comes in time; else as it stands then. It is stored, whatever becomes of this."""
+    gone = asyncio.ensure_future(abandoned.wait()) if abandoned else None
+    try:
+        awaited = [final, gone] if gone else [final]
+        await asyncio.wait(awaited, timeout=wait_seconds, return_when=asyncio.FIRST_COMPLETED)
+        if final.done() and final.exception() is None:
+            return final.result()
+        return await _present(task)
+    except StoreUnavailable:
+        return task
+    finally:
+        if gone:
+            gone.cancel()
 
 
 async def _present(task: TaskSnapshot) -> TaskSnapshot:
@@ -91,11 +113,11 @@ async def _present(task: TaskSnapshot) -> TaskSnapshot:
         return task
 
 
-async def _found_by_key(row: Task) -> SubmitAnswer:
-    """The task that has this owner's key already, if it is the same task; else a conflict."""
+async def _found_by_key(row: Task) -> SubmitAnswer | None:
+    """The task that has this owner's key already, if it is the same task; else a conflict. None: it is pruned now."""
     found = await database.read(_by_key, row)
     if found is None:
-        raise RuntimeError(f"task {row.id} was not stored, and no other has its idempotency key")
+        return None
     standing, same = found
     if same:
         return SubmitAnswer(standing, deduplicated=True)
@@ -130,9 +152,9 @@ def _inserter() -> Inserter:
 
 @cache
 def _sender() -> broker.Sender:
-    return broker.Sender(on_sent=lambda ids: database.guarded(lifecycle.mark_enqueued, ids))
+    return broker.Sender(on_sent=lambda sent: database.guarded(lifecycle.mark_enqueued, sent))
 
 
 def enqueue(task: Task | TaskSnapshot) -> None:
     """Have a QUEUED task's message sent soon."""
-    _sender().put(broker.Message(task.id, task.queue, TaskPriority(task.priority)))
+    _sender().put(broker.Message(task.id, task.queue, TaskPriority(task.priority), task.version))

@@ -1,4 +1,4 @@
-"""The upkeep thread: heartbeat, own attempts, and the chores, each in its rhythm."""
+"""The threads of upkeep: the heartbeat and the own attempts on one, the chores on the other, each in its rhythm."""
 
 import logging
 import threading
@@ -23,6 +23,9 @@ LOOK_SECONDS = 1.0
 COMPARE_SECONDS = 5.0
 """How often the broker's queues are compared with the rows."""
 PRUNE_SECONDS = 60.0
+FORGET_SECONDS = 3600.0
+MISSED_BEATS = 2
+"""After a gap of more than that many heartbeats this worker was cut off itself, and rescues nobody for a lease."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,17 +40,57 @@ class WorkerIdentity:
 
 @dataclass(slots=True)
 class _Job:
-    do: Callable[[], None]
+    do: Callable[[], bool]
+    """True: there is more to do at once."""
     every_seconds: float
     due: float = 0.0
 
 
-class Upkeep:
-    """A thread of the worker's main process, independent of Celery's consumer: a lost broker must not stop it.
+class _Rhythm:
+    """A thread that does each of its jobs in the job's own rhythm."""
 
-    `look_after(attempts)` is called on this thread with the attempts that the database has RUNNING here, every second
-    and after `look_now()`. `lease_lost()` is called on it when the lease had run out: what runs here is not ours any
-    more.
+    def __init__(self, name: str, jobs: Sequence[_Job]) -> None:
+        self._jobs = jobs
+        self._awake = threading.Event()
+        self._stopping = False
+        self.thread = threading.Thread(target=self._run, name=name, daemon=True)
+
+    def wake(self) -> None:
+        self._awake.set()
+
+    def stop(self) -> None:
+        self._stopping = True
+        self._awake.set()
+
+    def _run(self) -> None:
+        while not self._stopping:
+            self._awake.clear()
+            for job in self._jobs:
+                if job.due <= time.monotonic() and not self._stopping:
+                    job.due = time.monotonic() + job.every_seconds
+                    if _done(job.do):
+                        job.due = 0.0
+            self._awake.wait(max(min(job.due for job in self._jobs) - time.monotonic(), 0.0))
+        connection.close()
+
+
+def _done(job: Callable[[], bool]) -> bool:
+    """Do a job. One that fails is tried again in its rhythm; the others go on."""
+    try:
+        return guarded(job)
+    except StoreUnavailable as error:
+        logger.warning("upkeep: %s (%r)", error, error.__cause__)
+    except Exception:
+        logger.exception("upkeep: a chore failed and will be tried again")
+    return False
+
+
+class Upkeep:
+    """Two threads of the worker's main process, independent of Celery's consumer: a lost broker must not stop them.
+
+    One keeps the lease and looks after the own attempts, the other does the chores: however long these take, the lease
+    goes on. `look_after(attempts)` is called on the first with the attempts that the database has RUNNING here, every
+    second and after `look_now()`; `lease_lost()` when the lease had run out: what runs here is not ours any more.
     """
 
     def __init__(
@@ -61,63 +104,47 @@ class Upkeep:
         self._look_after = look_after
         self._lease_lost = lease_lost
         self._registered = False
+        self._last_heartbeat = time.monotonic()
         self._rescue_from = 0.0
         self._look = _Job(self._look_at_own, LOOK_SECONDS)
-        self._jobs = [
-            _Job(self._heartbeat, settings.HEARTBEAT_SECONDS),
-            self._look,
-            _Job(chores.promote, settings.UPKEEP_SECONDS),
-            _Job(chores.expire, settings.UPKEEP_SECONDS),
-            _Job(chores.enqueue_unsent, settings.UPKEEP_SECONDS),
-            _Job(chores.enqueue_lost, COMPARE_SECONDS),
-            _Job(self._rescue, settings.HEARTBEAT_SECONDS),
-            _Job(chores.prune, PRUNE_SECONDS),
-        ]
-        self._awake = threading.Event()
-        self._stopping = False
-        self._last_heartbeat = time.monotonic()
-        self._thread = threading.Thread(target=self._run, name="upkeep", daemon=True)
+        self._pulse = _Rhythm("pulse", [_Job(self._heartbeat, settings.HEARTBEAT_SECONDS), self._look])
+        self._chores = _Rhythm(
+            "upkeep",
+            [
+                _Job(chores.promote, settings.UPKEEP_SECONDS),
+                _Job(chores.expire, settings.UPKEEP_SECONDS),
+                _Job(chores.enqueue_unsent, settings.UPKEEP_SECONDS),
+                _Job(chores.enqueue_lost, COMPARE_SECONDS),
+                _Job(self._rescue, settings.HEARTBEAT_SECONDS),
+                _Job(chores.prune, PRUNE_SECONDS),
+                _Job(chores.forget_expired, FORGET_SECONDS),
+            ],
+        )
 
     def start(self) -> None:
         """Begin; the worker is registered as soon as the database answers."""
-        self._thread.start()
+        self._pulse.thread.start()
+        self._chores.thread.start()
 
     def look_now(self) -> None:
         """Compare the own attempts with the pool at once: a child was just lost."""
         self._look.due = 0.0
-        self._awake.set()
+        self._pulse.wake()
 
     def stop(self, timeout_seconds: float = 5.0) -> None:
-        """End the thread and the lease. Call when no child runs any more."""
-        self._stopping = True
-        self._awake.set()
-        self._thread.join(timeout_seconds)
-
-    def _run(self) -> None:
-        while not self._stopping:
-            self._awake.clear()
-            for job in self._jobs:
-                if job.due <= time.monotonic() and not self._stopping:
-                    job.due = time.monotonic() + job.every_seconds
-                    self._do(job.do)
-            self._awake.wait(max(min(job.due for job in self._jobs) - time.monotonic(), 0.0))
-        self._do(lambda: lifecycle.stop_worker(self._worker.incarnation))
+        """End the threads and the lease. Call when no child runs any more."""
+        deadline = time.monotonic() + timeout_seconds
+        for rhythm in (self._chores, self._pulse):
+            rhythm.stop()
+        for rhythm in (self._chores, self._pulse):
+            rhythm.thread.join(max(deadline - time.monotonic(), 0.0))
+        _done(self._sign_off)
         connection.close()
 
-    def _do(self, job: Callable[[], None]) -> None:
-        """A chore that fails is tried again in its rhythm; the others go on."""
-        try:
-            guarded(job)
-        except StoreUnavailable as error:
-            logger.warning("upkeep: %s (%r)", error, error.__cause__)
-        except Exception:
-            logger.exception("upkeep: a chore failed and will be tried again")
-
-    def _heartbeat(self) -> None:
+    def _heartbeat(self) -> bool:
         lease = settings.LEASE_SECONDS
-        gap = time.monotonic() - self._last_heartbeat
+        worker = self._worker
         if not self._registered:
-            worker = self._worker
             lifecycle.register_worker(
                 worker.incarnation,
                 name=worker.name,
@@ -126,17 +153,27 @@ class Upkeep:
                 lease_seconds=lease,
             )
             self._registered = True
-        elif not lifecycle.heartbeat(self._worker.incarnation, lease_seconds=lease):
+        elif not lifecycle.heartbeat(worker.incarnation, lease_seconds=lease):
             logger.error("this worker outlived its lease of %s s: ending what it runs", lease)
             self._lease_lost()
-        self._last_heartbeat = time.monotonic()
-        if gap > lease:
+        now = time.monotonic()
+        if now - self._last_heartbeat > MISSED_BEATS * settings.HEARTBEAT_SECONDS:
             # The others may have been cut off just as long: give each a lease to show that it lives.
-            self._rescue_from = self._last_heartbeat + lease
+            self._rescue_from = now + lease
+        self._last_heartbeat = now
+        return False
 
-    def _rescue(self) -> None:
-        if self._registered and time.monotonic() >= self._rescue_from:
-            chores.rescue()
+    def _rescue(self) -> bool:
+        now = time.monotonic()
+        is_cut_off = now - self._last_heartbeat > MISSED_BEATS * settings.HEARTBEAT_SECONDS
+        if not self._registered or is_cut_off or now < self._rescue_from:
+            return False
+        return chores.rescue()
 
-    def _look_at_own(self) -> None:
+    def _look_at_own(self) -> bool:
         self._look_after(lifecycle.running_attempts(self._worker.incarnation))
+        return False
+
+    def _sign_off(self) -> bool:
+        lifecycle.stop_worker(self._worker.incarnation)
+        return False

@@ -5,7 +5,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
-from uuid import UUID
+from uuid import UUID, uuid4
 
 from billiard.common import terminate_handler_fired  # type: ignore[attr-defined]  # newer than its stubs
 from django.conf import settings
@@ -75,14 +75,20 @@ def run(task_id: UUID, place: Place) -> None:
 
 def _claim(task_id: UUID, place: Place) -> Claim | None:
     """Take the task, or leave quietly: a second delivery, a cancelled or an expired task finds nothing to claim."""
+    claim_id = uuid4()
+    place.slot.intend(claim_id)
     try:
         claim = lasting(
-            lambda: lifecycle.claim(task_id, incarnation=place.incarnation, worker=place.worker, pid=place.pid)
+            lambda: lifecycle.claim(
+                task_id, claim_id=claim_id, incarnation=place.incarnation, worker=place.worker, pid=place.pid
+            )
         )
     except AWAY:
         logger.exception("The database is away; upkeep will enqueue the task again", extra={"task_id": str(task_id)})
+        place.slot.release()
         return None
     if claim is None:
+        place.slot.release()
         logger.debug("There is nothing to claim: task_id=%s", task_id)
     return claim
 

@@ -180,11 +180,12 @@ class Children:
 
     def _compare(self, attempts: Iterable[RunningAttempt]) -> Suspects:
         held = {slot.claim_id for slot in self._living.values()} - {None}
+        attended_by_children = held | {slot.intended_claim_id for slot in self._living.values()}
         running = {attempt.claim.claim_id for attempt in attempts}
         attended = {
             attempt.claim.claim_id
             for attempt in attempts
-            if attempt.pid in self._departed or attempt.claim.claim_id in held
+            if attempt.pid in self._departed or attempt.claim.claim_id in attended_by_children
         }
         return Suspects(running - attended, {claim_id for claim_id in held if claim_id} - running)
 

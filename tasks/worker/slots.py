@@ -17,6 +17,7 @@ _TIME: Final = struct.Struct("=d")
 _CLAIM: Final = slice(8, 24)
 _CANCEL: Final = slice(24, 40)
 _TIMES_OUT_AT: Final = 40
+_INTENDED: Final = slice(48, 64)
 _NOTHING: Final = bytes(16)
 
 
@@ -37,13 +38,17 @@ class Slot:
         self._memory[_CANCEL] = _NOTHING
         _PID.pack_into(self._memory, 0, pid)
 
+    def intend(self, claim_id: UUID) -> None:
+        """Note that the child is about to make this claim, which the database may show before the child knows."""
+        self._memory[_INTENDED] = claim_id.bytes
+
     def hold(self, claim_id: UUID) -> None:
         """Note that the child runs the attempt of this claim."""
         self._memory[_CLAIM] = claim_id.bytes
 
     def release(self) -> None:
         """Note that the child runs nothing."""
-        self._memory[_CLAIM] = _NOTHING
+        self._memory[_CLAIM] = self._memory[_INTENDED] = _NOTHING
         _TIME.pack_into(self._memory, _TIMES_OUT_AT, 0.0)
 
     @contextmanager
@@ -72,6 +77,11 @@ class Slot:
         """The claim that the child holds, or held when it died."""
         held = bytes(self._memory[_CLAIM])
         return None if held == _NOTHING else UUID(bytes=held)
+
+    @property
+    def intended_claim_id(self) -> UUID:
+        """The claim that the child made last, or is about to make."""
+        return UUID(bytes=bytes(self._memory[_INTENDED]))
 
     def times_out_at(self, claim_id: UUID) -> float | None:
         """When the handler of this claim is out of time; None while it is not limited, or is another's."""

@@ -18,8 +18,8 @@ _LONGEST_PAUSE_SECONDS = 2.0
 def lasting(transact: Callable[[], T], seconds: float = 30.0) -> T:
     """Call `transact`, one transaction, again and again while the database is away, for up to `seconds`; then raise.
 
-    A transaction whose answer was lost may have been committed, so `transact` must bear being repeated: those that
-    name a claim do, since the claim is gone after the first.
+    A transaction whose answer was lost may have been committed, so `transact` must bear being repeated: what ends a
+    claim does, since the claim is gone after the first, and what makes one, since it names it.
     """
     give_up_at = time.monotonic() + seconds
     pause = 0.1

@@ -56,7 +56,7 @@ def stored(owner: User, **changes: Any) -> Task:
 
 
 def claimed(task: Task) -> Claim:
-    claim = lifecycle.claim(task.id, incarnation=uuid4(), worker="worker@here", pid=1)
+    claim = lifecycle.claim(task.id, claim_id=uuid4(), incarnation=uuid4(), worker="worker@here", pid=1)
     assert claim is not None
     return claim
 

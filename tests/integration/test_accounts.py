@@ -7,13 +7,14 @@ from uuid import UUID
 import pytest
 from django.contrib.auth.hashers import MD5PasswordHasher
 from django.contrib.sessions.backends.db import SessionStore
+from django.contrib.sessions.models import Session
 from django.http import Http404, HttpRequest
 from django.test import RequestFactory
 from pytest_django.fixtures import Settings
 
 from tasks import accounts, database
 from tasks.api.sign_in import sign_in
-from tasks.api.viewer import ANONYMOUS, Viewer, Viewers
+from tasks.api.viewer import ANONYMOUS, Credentials, Viewer, Viewers, session_key_of
 from tasks.errors import Forbidden, InvalidCredentials, InvalidRegistration, RateLimited, Unauthenticated
 from tasks.models import AccessToken, User
 
@@ -125,7 +126,7 @@ async def test_login_signs_in_twice_over(ada: User) -> None:
     assert answer.user == ada
     assert answer.session_key is not None
     assert (await Viewers().by_session(answer.session_key)).user_id == ada.pk
-    assert (await Viewers().by_authorization(f"bearer {answer.token}")).username == "ada"
+    assert (await Viewers().by_authorization(f"bearer {answer.token}")).user_id == ada.pk
 
 
 @pytest.mark.parametrize(
@@ -166,6 +167,19 @@ async def test_login_ends_the_browser_s_former_session() -> None:
     assert answer.session_key not in (None, former.session_key)
     assert former.session_key is not None
     assert await Viewers().by_session(former.session_key) == ANONYMOUS
+
+
+async def test_sign_in_of_a_program_makes_a_token_and_no_session(ada: User) -> None:
+    browser = await accounts.login("ada", PASSWORD)
+
+    entered = await accounts.login("ada", PASSWORD, session_key=browser.session_key, with_session=False)
+    registered = await accounts.register("bob", PASSWORD, with_session=False)
+
+    assert (entered.session_key, registered.session_key) == (None, None)
+    assert (await Viewers().by_authorization(f"Bearer {entered.token}")).user_id == ada.pk
+    assert (await Viewers().by_authorization(f"Bearer {registered.token}")).user_id is not None
+    assert await database.read(lambda: [s.pk for s in Session.objects.all()]) == [browser.session_key]
+    assert await database.read(lambda: User.objects.filter(last_login=None).exists()) is False
 
 
 async def test_logout_ends_what_the_request_came_with_and_nothing_else(ada: User) -> None:
@@ -258,14 +272,32 @@ async def test_socket_is_signed_in_by_its_parameters_or_by_a_cookie_from_our_own
     answer = await accounts.login("ada", PASSWORD)
     viewers, cookie = Viewers(), f"a=b; sessionid={answer.session_key}"
 
-    by_token = await viewers.of_socket({"Authorization": f"Bearer {answer.token}"}, "", origin_is_trusted=False)
-    by_cookie = await viewers.of_socket(None, cookie, origin_is_trusted=True)
-    foreign = await viewers.of_socket({}, cookie, origin_is_trusted=False)
+    by_token = Credentials.of_socket({"Authorization": f"Bearer {answer.token}"}, cookie, origin_is_trusted=False)
+    by_cookie = Credentials.of_socket(None, cookie, origin_is_trusted=True)
+    foreign = Credentials.of_socket({}, cookie, origin_is_trusted=False)
 
-    assert by_token.user_id == by_cookie.user_id == ada.pk
-    assert foreign == ANONYMOUS
+    assert (await viewers.of(by_token)).user_id == (await viewers.of(by_cookie)).user_id == ada.pk
+    assert (by_token.session_key, by_cookie.session_key) == (None, answer.session_key)
+    assert foreign == Credentials()
+    assert await viewers.of(foreign) == ANONYMOUS
     with pytest.raises(Unauthenticated):
-        await viewers.of_socket({"authorization": 7}, cookie, origin_is_trusted=True)
+        Credentials.of_socket({"authorization": 7}, cookie, origin_is_trusted=True)
+
+
+@pytest.mark.parametrize(
+    ("cookie", "key"),
+    [
+        pytest.param("sessionid=abc123", "abc123", id="a key"),
+        pytest.param('a=b; sessionid="abc123"', "abc123", id="in quotes"),
+        pytest.param('sessionid="\\000aaaa"', None, id="a NUL, quoted"),
+        pytest.param("sessionid=\0aaaa", None, id="a NUL"),
+        pytest.param("sessionid=\u00e4bc", None, id="a letter beyond ASCII"),
+        pytest.param("sessionid=", None, id="nothing"),
+        pytest.param("other=abc123", None, id="another cookie"),
+    ],
+)
+def test_session_key_is_one_that_django_may_have_made(cookie: str, key: str | None) -> None:
+    assert session_key_of(cookie) == key
 
 
 def test_sign_in_link_is_good_for_an_hour(ada: User, monkeypatch: pytest.MonkeyPatch) -> None:

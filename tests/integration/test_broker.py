@@ -33,7 +33,7 @@ def shape(value: Any) -> Any:
 def test_a_message_is_shaped_as_celerys_own(redis: Any, priority: TaskPriority):
     celery = Celery(broker=settings.REDIS_URL)
     celery.conf.broker_transport_options = settings.CELERY_BROKER_TRANSPORT_OPTIONS
-    message = Message(uuid4(), "default", priority)
+    message = Message(uuid4(), "default", priority, 1)
     step = broker.PRIORITY_STEPS[priority]
 
     celery.send_task(broker.CELERY_TASK, [str(message.task_id)], queue="default", priority=step, ignore_result=True)
@@ -53,11 +53,20 @@ def test_a_message_is_shaped_as_celerys_own(redis: Any, priority: TaskPriority):
 
 @pytest.mark.usefixtures("redis")
 def test_the_next_message_is_the_one_sent_first():
-    assert broker.next_sent_at("default", TaskPriority.NORMAL) is None
+    assert not broker.next_message("default", TaskPriority.NORMAL).is_there
 
-    broker.send([Message(uuid4(), "default", TaskPriority.NORMAL)])
-    first = broker.next_sent_at("default", TaskPriority.NORMAL)
-    broker.send([Message(uuid4(), "default", TaskPriority.NORMAL)])
+    broker.send([Message(uuid4(), "default", TaskPriority.NORMAL, 1)])
+    first = broker.next_message("default", TaskPriority.NORMAL)
+    broker.send([Message(uuid4(), "default", TaskPriority.NORMAL, 1)])
 
-    assert broker.next_sent_at("default", TaskPriority.NORMAL) == first
-    assert broker.next_sent_at("default", TaskPriority.HIGH) is None
+    assert broker.next_message("default", TaskPriority.NORMAL) == first
+    assert not broker.next_message("default", TaskPriority.HIGH).is_there
+
+
+@pytest.mark.parametrize("foreign", ["no JSON", "{}", '{"headers": {"id": "x"}}', "[]"])
+def test_a_message_that_is_not_ours_tells_nothing(redis: Any, foreign: str):
+    redis.lpush("default", foreign)
+
+    found = broker.next_message("default", TaskPriority.HIGH)
+
+    assert (found.is_there, found.sent_at) == (True, None)

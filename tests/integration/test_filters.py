@@ -7,7 +7,7 @@ from tasks.api.viewer import Viewer
 from tasks.models import Task, User
 from tests.filter_cases import ANNA, BEN, CASES, IDS, Case, rows
 
-STAFF = Viewer(ANNA, "anna", is_staff=True, token_id=None, expires_at=None)
+STAFF = Viewer(ANNA, is_staff=True, token_id=None, expires_at=None)
 
 
 @pytest.fixture

@@ -2,6 +2,8 @@
 
 import os
 import threading
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID, uuid4
@@ -11,13 +13,22 @@ from django.db import connection
 from uuid_utils.compat import uuid7
 
 from tasks import lifecycle
+from tasks.broker import Message
 from tasks.lifecycle import Claim, Failure, Logged, Output, Progressed
 from tasks.models import Attempt, Event, Task, User
-from tasks.status import AttemptStatus, FailureCode, LogLevel, TaskStatus
+from tasks.status import TRANSITIONS, AttemptStatus, FailureCode, LogLevel, TaskPriority, TaskStatus
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
 BOOM = Failure(FailureCode.EXCEPTION, "boom", "ValueError", "Traceback: boom")
+
+
+@pytest.fixture(autouse=True)
+def _nothing_but_legal_transitions() -> Iterator[None]:
+    """Whatever a test did: each transition that the log tells is one of the table."""
+    yield
+    told = Event.objects.filter(kind="STATUS", body__from__isnull=False).values_list("body__from", "status")
+    assert {(old, new) for old, new in told if old} <= set(TRANSITIONS)
 
 
 @pytest.fixture
@@ -56,7 +67,7 @@ def claimed(task: Task) -> Claim:
 
 
 def try_claim(task: Task) -> Claim | None:
-    return lifecycle.claim(task.id, incarnation=uuid4(), worker="worker@here", pid=os.getpid())
+    return lifecycle.claim(task.id, claim_id=uuid4(), incarnation=uuid4(), worker="worker@here", pid=os.getpid())
 
 
 def statuses(task: Task) -> list[str]:
@@ -148,7 +159,7 @@ def test_a_failure_with_a_delay_rests_and_comes_back(owner: User):
     task.refresh_from_db()
     assert task.status == "RETRYING"
     assert task.next_attempt_at is not None
-    assert lifecycle.promote_due(10) == [task.id]
+    assert [message.task_id for message in lifecycle.promote_due(10)] == [task.id]
     claim = claimed(task)
     assert lifecycle.succeed(claim, {})
 
@@ -315,7 +326,7 @@ def test_many_due_tasks_are_promoted_once_each(owner: User):
 
     def promote() -> None:
         while due := lifecycle.promote_due(40):
-            promoted.extend(due)
+            promoted.extend(message.task_id for message in due)
         connection.close()
 
     threads = [threading.Thread(target=promote) for _ in range(3)]
@@ -332,8 +343,8 @@ def test_attempts_of_a_worker_without_a_lease_are_rescued(owner: User):
     lifecycle.register_worker(alive, name="a", queues=["default"], concurrency=1, lease_seconds=60)
     lifecycle.register_worker(dead, name="b", queues=["default"], concurrency=1, lease_seconds=-1)
     kept, lost = stored(owner), stored(owner)
-    assert lifecycle.claim(kept.id, incarnation=alive, worker="a", pid=1)
-    assert lifecycle.claim(lost.id, incarnation=dead, worker="b", pid=1)
+    assert lifecycle.claim(kept.id, claim_id=uuid4(), incarnation=alive, worker="a", pid=1)
+    assert lifecycle.claim(lost.id, claim_id=uuid4(), incarnation=dead, worker="b", pid=1)
 
     assert lifecycle.rescue_lost(10, lease_seconds=60) == 1
 
@@ -347,10 +358,79 @@ def test_sent_tasks_are_marked_and_the_others_found(owner: User):
     sent, unsent, running = stored(owner), stored(owner), stored(owner)
     claimed(running)
 
-    lifecycle.mark_enqueued([sent.id, running.id])
+    given_back = stored(owner)
+    messages = [Message(task.id, "default", TaskPriority.NORMAL, 1) for task in (sent, running, given_back)]
+    lifecycle.give_back(claimed(given_back))
 
-    assert [message.task_id for message in lifecycle.unsent(0, 10)] == [unsent.id]
+    lifecycle.mark_enqueued(messages)
+
+    assert {message.task_id for message in lifecycle.take_unsent(0, 10)} == {unsent.id, given_back.id}
+    assert lifecycle.take_unsent(0, 10) == []
     assert Task.objects.get(id=running.id).enqueued_at is None
+
+
+def test_what_could_not_be_sent_counts_as_unsent_again(owner: User):
+    stored(owner)
+    messages = lifecycle.take_unsent(0, 10)
+
+    lifecycle.mark_unsent(messages)
+
+    assert lifecycle.take_unsent(0, 10) == messages
+
+
+def test_only_what_was_sent_before_the_next_message_is_lost(owner: User):
+    task = stored(owner)
+    lifecycle.mark_enqueued([Message(task.id, "default", TaskPriority.NORMAL, 1)])
+    sent_at = Task.objects.get(id=task.id).enqueued_at
+    assert sent_at is not None
+
+    def take(moment: datetime) -> list[UUID]:
+        return [message.task_id for message in lifecycle.take_lost("default", TaskPriority.NORMAL, moment, 10)]
+
+    assert take(sent_at - timedelta(seconds=1)) == []
+    assert take(sent_at + timedelta(seconds=1)) == [task.id]
+
+
+def test_a_claim_whose_answer_was_lost_is_made_once(owner: User):
+    task, claim_id = stored(owner), uuid4()
+
+    claims = [
+        lifecycle.claim(task.id, claim_id=claim_id, incarnation=uuid4(), worker="worker@here", pid=1) for _ in range(2)
+    ]
+
+    assert claims[0] == claims[1]
+    assert Attempt.objects.filter(task=task).count() == 1
+
+
+def test_the_backoff_starts_anew_with_a_retried_task(owner: User):
+    task = stored(owner, max_attempts=2, attempt_allowance=2)
+    lifecycle.fail(claimed(task), BOOM, retry_in_seconds=0)
+    lifecycle.promote_due(10)
+    second = claimed(task)
+    lifecycle.fail(second, BOOM, retry_in_seconds=None)
+    lifecycle.retry(task.id)
+
+    third = claimed(task)
+
+    assert (second.failures_in_a_row, third.failures_in_a_row) == (2, 1)
+
+
+def test_transactions_with_the_same_keys_never_deadlock(owner: User):
+    keys = [f"key {number}" for number in range(40)]
+    together = threading.Barrier(2)
+
+    def insert(order: list[str]) -> None:
+        for _ in range(10):
+            tasks = [new_task(owner, idempotency_key=key) for key in order]
+            together.wait(20)
+            lifecycle.insert(tasks)
+        connection.close()
+
+    with ThreadPoolExecutor(2) as pool:
+        for done in [pool.submit(insert, keys), pool.submit(insert, keys[::-1])]:
+            done.result(60)
+
+    assert Task.objects.filter(owner=owner).count() == len(keys)
 
 
 def test_pruning_takes_old_final_tasks_alone(owner: User):

@@ -70,7 +70,7 @@ async def sync(fn: Callable[..., T], *args: Any, **kwargs: Any) -> T:
 
 
 def viewer_of(user: User) -> Viewer:
-    return Viewer(user.pk, user.username, user.is_staff, None, None)
+    return Viewer(user.pk, user.is_staff, None, None)
 
 
 def stored(owner: User | None, **changes: Any) -> Task:
@@ -94,7 +94,7 @@ def stored(owner: User | None, **changes: Any) -> Task:
 
 
 def claimed(task: Task) -> lifecycle.Claim:
-    claim = lifecycle.claim(task.id, incarnation=uuid4(), worker="worker@here", pid=os.getpid())
+    claim = lifecycle.claim(task.id, claim_id=uuid4(), incarnation=uuid4(), worker="worker@here", pid=os.getpid())
     assert claim is not None
     return claim
 

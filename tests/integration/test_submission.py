@@ -214,7 +214,7 @@ async def test_sixty_who_wait_hold_no_thread(anna: User):
     await until(lambda: Task.objects.count() == 60)
 
     # Only if every thread of the pool is free do all of them meet here.
-    threads = 2 if connection.vendor == "sqlite" else database.THREADS
+    threads = 2 if connection.vendor == "sqlite" else database.READ_THREADS
     together = threading.Barrier(threads)
     await asyncio.gather(*(database.read(together.wait, PATIENCE_SECONDS) for _ in range(threads)))
     ran = await sync(run_all)

@@ -56,7 +56,9 @@ class Pool:
         """Claim the task for a child, which hangs then. Returns the claim's id."""
         connection.close()
         pid = self.fork(number)
-        claim = lifecycle.claim(task.id, incarnation=self.scene.place.incarnation, worker="worker@here", pid=pid)
+        claim = lifecycle.claim(
+            task.id, claim_id=uuid4(), incarnation=self.scene.place.incarnation, worker="worker@here", pid=pid
+        )
         assert claim is not None
         self.scene.slots[number].hold(claim.claim_id)
         # The child would write both itself, had it not been forked before the claim.
@@ -164,7 +166,7 @@ def test_an_innocent_attempt_that_is_killed_in_the_race_is_given_back_uncounted(
     guilty, innocent = scene.submit(boom), scene.submit(boom)
     pid = pool.fork(0)
     place: dict[str, Any] = {"incarnation": scene.place.incarnation, "worker": "worker@here", "pid": pid}
-    first = lifecycle.claim(guilty.id, **place)
+    first = lifecycle.claim(guilty.id, claim_id=uuid4(), **place)
     assert first is not None
     scene.slots[0].hold(first.claim_id)
     lifecycle.request_cancel(guilty.id)
@@ -172,7 +174,7 @@ def test_an_innocent_attempt_that_is_killed_in_the_race_is_given_back_uncounted(
     pool.children.watch()
     # Between the look and the kill it had ended the one and claimed the other.
     lifecycle.cancelled(first)
-    second = lifecycle.claim(innocent.id, **place)
+    second = lifecycle.claim(innocent.id, claim_id=uuid4(), **place)
     assert second is not None
     scene.slots[0].hold(second.claim_id)
 
@@ -201,7 +203,7 @@ def test_what_still_runs_when_the_grace_is_over_is_given_back(scene: Scene, pool
 
 def test_an_attempt_that_no_child_holds_ends_at_the_second_look(scene: Scene, pool: Pool):
     task = scene.submit(boom)
-    lifecycle.claim(task.id, incarnation=scene.place.incarnation, worker="worker@here", pid=999_999)
+    lifecycle.claim(task.id, claim_id=uuid4(), incarnation=scene.place.incarnation, worker="worker@here", pid=999_999)
 
     pool.look()
     task.refresh_from_db()

@@ -76,7 +76,7 @@ def worker(tmp_path: Path) -> Iterator["subprocess.Popen[bytes]"]:
 def submit(**arguments: Any) -> Task:
     """Store and enqueue a `wait` task with these arguments."""
     task = stored(**arguments)
-    assert broker.send([broker.Message(task.id, task.queue, TaskPriority.NORMAL)])
+    assert broker.send([broker.Message(task.id, task.queue, TaskPriority.NORMAL, 1)])
     return task
 
 

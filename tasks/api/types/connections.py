@@ -77,7 +77,7 @@ async def events_page(loaders: Loaders, task_id: UUID, first: int | None, after:
     count = DEFAULT_EVENTS if first is None else first
     if not 0 <= count <= MAX_EVENTS:
         raise BadUserInput(f"expected first to be 0 to {MAX_EVENTS}, got: {count}")
-    after = after or None
+    after = after if isinstance(after, str) else None
     await current_hub().ready()
     events = await loaders.events.load((task_id, _position(after), count + 1))
     return EventsPage(events[:count], len(events) > count, after)

@@ -8,7 +8,7 @@ from typing import Any, NewType
 from uuid import UUID
 
 import strawberry
-from graphql import FloatValueNode, IntValueNode, StringValueNode, ValueNode
+from graphql import FloatValueNode, IntValueNode, StringValueNode, Undefined, ValueNode, value_from_ast_untyped
 from strawberry.scalars import JSON
 from strawberry.types.scalar import ScalarDefinition
 
@@ -95,6 +95,19 @@ def _parse_decimal_literal(node: ValueNode, _variables: dict[str, Any] | None = 
     raise BadUserInput("expected a decimal number, as in '12.50'")
 
 
+def _parse_json_literal(node: ValueNode, variables: dict[str, Any] | None = None) -> Any:
+    return _without_undefined(value_from_ast_untyped(node, variables))
+
+
+def _without_undefined(value: Any) -> Any:
+    """What a variable that was left out leaves: no member in an object, null in a list."""
+    if isinstance(value, dict):
+        return {name: _without_undefined(member) for name, member in value.items() if member is not Undefined}
+    if isinstance(value, list):
+        return [None if element is Undefined else _without_undefined(element) for element in value]
+    return value
+
+
 def _parse_event_cursor(value: Any) -> str:
     if not isinstance(value, str):
         raise BadUserInput(f"expected a cursor that this server handed out, got: {_shown(value)}")
@@ -137,7 +150,7 @@ SCALARS: dict[object, ScalarDefinition] = {
         format_datetime,
         url="https://www.rfc-editor.org/rfc/rfc3339",
     ),
-    JSON: _scalar("JSON", "Any JSON value.", _same, _same),
+    JSON: _scalar("JSON", "Any JSON value.", _same, _same, literal=_parse_json_literal),
     BigInt: _scalar("BigInt", "A whole number of any size, as a string in answers.", _parse_big_int, str),
     Decimal: _scalar(
         "Decimal",

@@ -23,7 +23,7 @@ def a_claim(**changes: Any) -> Claim:
         "priority": TaskPriority.NORMAL,
         "arguments": {},
         "max_attempts": 3,
-        "attempt_allowance": 3,
+        "attempts_spent": 0,
         "attempts_returned": 0,
         "timeout_seconds": None,
         "retry_delay_seconds": None,
