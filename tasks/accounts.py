@@ -53,7 +53,7 @@ class Credential(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class AuthAnswer:
-    """A user who is signed in, twice: `token` for programs, `session_key` for a browser's cookie. Or `errors`."""
+    """A user who is signed in: `token` for programs and, if asked for, `session_key` for a cookie. Or `errors`."""
 
     user: User | None = None
     token: str | None = None
@@ -63,8 +63,11 @@ class AuthAnswer:
     errors: list[UserError] = field(default_factory=list)
 
 
-async def register(username: str, password: str) -> AuthAnswer:
-    """Make a user and sign them in. Refused where REGISTRATION_OPEN is off, or where Django's validators object."""
+async def register(username: str, password: str, *, with_session: bool = True) -> AuthAnswer:
+    """Make a user and sign them in. Refused where REGISTRATION_OPEN is off, or where Django's validators object.
+
+    `with_session` is False where nobody could be told a session's key.
+    """
     if not settings.REGISTRATION_OPEN:
         return _failed(Forbidden("registration is closed on this server", ["input"]))
     username = User.normalize_username(username)
@@ -79,11 +82,13 @@ async def register(username: str, password: str) -> AuthAnswer:
     user = await database.write(_create, username, hashed)
     if user is None:
         return _failed(InvalidRegistration("a user with that name exists already", ["input", "username"]))
-    return await database.write(_signed_in, user)
+    return await database.write(_signed_in, user, None, with_session)
 
 
-async def login(username: str, password: str, *, session_key: str | None = None) -> AuthAnswer:
-    """Sign a user in. `session_key` is the browser's present one: it is not used any more afterwards.
+async def login(
+    username: str, password: str, *, session_key: str | None = None, with_session: bool = True
+) -> AuthAnswer:
+    """Sign a user in. `session_key` is the browser's present one: a new session takes its place.
 
     An unknown name, a wrong password and a user who is not active get the same answer after the same work.
     """
@@ -96,7 +101,7 @@ async def login(username: str, password: str, *, session_key: str | None = None)
         return _failed(_busy())
     if not isinstance(user, User):
         return _failed(InvalidCredentials("unknown name or wrong password", ["input"]))
-    return await database.write(_signed_in, user, session_key)
+    return await database.write(_signed_in, user, session_key, with_session)
 
 
 async def logout(viewer: Credential, session_key: str | None) -> None:
@@ -183,17 +188,26 @@ def _authenticate(username: str, password: str) -> User | bool:
 
 
 @transaction.atomic
-def _signed_in(user: User, session_key: str | None = None) -> AuthAnswer:
-    request = HttpRequest()
-    request.session = import_module(settings.SESSION_ENGINE).SessionStore(session_key)
-    auth.login(request, user, backend=settings.AUTHENTICATION_BACKENDS[0])
-    if request.session.session_key == session_key:
-        request.session.cycle_key()  # Django keeps the key where the same user logs in again
-    request.session.save()
+def _signed_in(user: User, session_key: str | None, with_session: bool) -> AuthAnswer:
+    if with_session:
+        session_key = _new_session(user, session_key)
+    else:
+        session_key = None
+        auth.user_logged_in.send(User, request=None, user=user)  # as `auth.login` does, which wants a session
     token = secrets.token_urlsafe(TOKEN_BYTES)
     expires_at = datetime.now(UTC) + timedelta(seconds=settings.TOKEN_LIFETIME_SECONDS)
     AccessToken.objects.create(user=user, digest=hashlib.sha256(token.encode()).digest(), expires_at=expires_at)
-    return AuthAnswer(user, token, expires_at, request.session.session_key)
+    return AuthAnswer(user, token, expires_at, session_key)
+
+
+def _new_session(user: User, former_key: str | None) -> str | None:
+    request = HttpRequest()
+    request.session = import_module(settings.SESSION_ENGINE).SessionStore(former_key)
+    auth.login(request, user, backend=settings.AUTHENTICATION_BACKENDS[0])
+    if request.session.session_key == former_key:
+        request.session.cycle_key()  # Django keeps the key where the same user logs in again
+    request.session.save()
+    return request.session.session_key
 
 
 @transaction.atomic

@@ -45,8 +45,10 @@ class Mutation:
         wait_seconds: float = 0,
     ) -> SubmitTaskPayload | None:
         """Store a task and have it run."""
+        owner_id = info.context.viewer.require()
         request = SubmitRequest(**input, wait_seconds=wait_seconds)
-        return await submission.submit(info.context.viewer.require(), request)  # type: ignore[return-value]  # its source
+        abandoned = info.context.abandoned if wait_seconds else None
+        return await submission.submit(owner_id, request, abandoned)  # type: ignore[return-value]  # its source
 
     @resolved(
         "A task that nobody works on is CANCELLED at once; a running one stays RUNNING until its handler has ended."
@@ -75,8 +77,9 @@ class Mutation:
         input: RegisterInput,  # noqa: A002 - the contract's name
     ) -> AuthPayload | None:
         """Make a user, and sign in."""
-        answer = await accounts.register(input.username, input.password)
-        return _signed_in(info.context, answer)  # type: ignore[return-value]  # its source
+        context = info.context
+        answer = await accounts.register(input.username, input.password, with_session=context.sets_cookies)
+        return _signed_in(context, answer)  # type: ignore[return-value]  # its source
 
     @resolved("Sign in: a session for browsers, a token for programs.")
     async def login(
@@ -85,9 +88,11 @@ class Mutation:
         input: LoginInput,  # noqa: A002 - the contract's name
     ) -> AuthPayload | None:
         """Sign in."""
-        session_key = info.context.session_key
-        answer = await accounts.login(input.username, input.password, session_key=session_key)
-        return _signed_in(info.context, answer)  # type: ignore[return-value]  # its source
+        context = info.context
+        answer = await accounts.login(
+            input.username, input.password, session_key=context.session_key, with_session=context.sets_cookies
+        )
+        return _signed_in(context, answer)  # type: ignore[return-value]  # its source
 
     @resolved("Sign out: the session and the token that came with this request end.")
     async def logout(self, info: Info) -> LogoutPayload | None:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from importlib import import_module
 from time import monotonic
-from typing import Any
+from typing import Any, Self
 from uuid import UUID
 
 from django.conf import settings
@@ -30,7 +30,6 @@ class Viewer:
     """The one on whose behalf an operation runs."""
 
     user_id: UUID | None
-    username: str
     is_staff: bool
     token_id: UUID | None
     """Of the bearer token; None for a session and for nobody."""
@@ -44,7 +43,32 @@ class Viewer:
         return self.user_id
 
 
-ANONYMOUS = Viewer(None, "", is_staff=False, token_id=None, expires_at=None)
+ANONYMOUS = Viewer(None, is_staff=False, token_id=None, expires_at=None)
+
+
+@dataclass(frozen=True, slots=True)
+class Credentials:
+    """What somebody shows to be known by. Where both are there, `authorization` tells who it is."""
+
+    authorization: str | None = None
+    """The value of an Authorization header, or what stands for it in connection_init's payload."""
+    session_key: str | None = None
+    """Of the browser's cookie, whether it is good or not."""
+
+    @classmethod
+    def of_socket(cls, payload: Mapping[str, Any] | None, cookie: str, *, origin_is_trusted: bool) -> Self:
+        """Return what came with connection_init and with the handshake's cookie.
+
+        The cookie counts only where the page that opened the socket is ours (`Door.trusts_origin`), since any page
+        can make a browser open a socket with the user's cookies. Raises `Unauthenticated`.
+        """
+        session_key = session_key_of(cookie) if origin_is_trusted else None
+        for name, value in (payload or {}).items():
+            if name.lower() == "authorization":
+                if not isinstance(value, str):
+                    raise Unauthenticated('authorization is not understood: expected "Bearer <token>"')
+                return cls(value, session_key)
+        return cls(None, session_key)
 
 
 class Viewers:
@@ -74,21 +98,13 @@ class Viewers:
         """Return the viewer of a session; nobody where it has ended, since browsers keep old cookies."""
         return await self._find(session_key, _by_session_key) or ANONYMOUS
 
-    async def of_socket(self, payload: Mapping[str, Any] | None, cookie: str, *, origin_is_trusted: bool) -> Viewer:
-        """Return the viewer of a socket from connection_init's payload, else from the session cookie.
-
-        The cookie counts only where the page that opened the socket is ours (`Door.trusts_origin`), since any page
-        can make a browser open a socket with the user's cookies. Raises `Unauthenticated`.
-        """
-        for name, value in (payload or {}).items():
-            if name.lower() == "authorization":
-                if not isinstance(value, str):
-                    raise Unauthenticated('authorization is not understood: expected "Bearer <token>"')
-                return await self.by_authorization(value)
-        session_key = session_key_of(cookie)
-        if session_key is None or not origin_is_trusted:
-            return ANONYMOUS
-        return await self.by_session(session_key)
+    async def of(self, credentials: Credentials) -> Viewer:
+        """Return the viewer of an `Authorization` value, else of a session, else nobody. Raises `Unauthenticated`."""
+        if credentials.authorization is not None:
+            return await self.by_authorization(credentials.authorization)
+        if credentials.session_key is not None:
+            return await self.by_session(credentials.session_key)
+        return ANONYMOUS
 
     def forget(self, viewer: Viewer, session_key: str | None) -> None:
         """Let a logout be noticed at once in this process."""
@@ -127,16 +143,20 @@ class Viewers:
 
 
 def session_key_of(cookie: str) -> str | None:
-    """Return the session key in a `Cookie` header's value."""
+    """Return the session key in a `Cookie` header's value; None for what can't be one of Django's.
+
+    Django unquotes the value, and so may hand out any character, even a NUL, which PostgreSQL takes for an error.
+    """
     if settings.SESSION_COOKIE_NAME not in cookie:
         return None
-    return parse_cookie(cookie).get(settings.SESSION_COOKIE_NAME) or None
+    key = parse_cookie(cookie).get(settings.SESSION_COOKIE_NAME, "")
+    return key if key.isascii() and key.isalnum() else None
 
 
 def _by_digest(digest: bytes) -> Viewer | None:
     row = (
         AccessToken.objects.filter(digest=digest, expires_at__gt=datetime.now(UTC), user__is_active=True)
-        .values_list("user_id", "user__username", "user__is_staff", "id", "expires_at")
+        .values_list("user_id", "user__is_staff", "id", "expires_at")
         .first()
     )
     return Viewer(*row) if row else None
@@ -148,4 +168,4 @@ def _by_session_key(session_key: str) -> Viewer | None:
     user = auth.get_user(request)
     if not isinstance(user, User):
         return None
-    return Viewer(user.pk, user.username, user.is_staff, None, None)
+    return Viewer(user.pk, user.is_staff, None, None)

@@ -70,7 +70,11 @@ class Audience:
 
     def wants(self, event: Event) -> bool:
         """True where somebody is to be told."""
-        return bool(event.task_id in self._by_task or self._of_all or event.owner_id in self._by_owner)
+        return self.wants_of(event.task_id, event.owner_id)
+
+    def wants_of(self, task_id: UUID, owner_id: UUID | None) -> bool:
+        """True where somebody is to be told of this owner's task."""
+        return bool(task_id in self._by_task or self._of_all or owner_id in self._by_owner)
 
     def may_want(self, task_id: UUID) -> bool:
         """True where somebody may want an event of this task, whoever owns it."""

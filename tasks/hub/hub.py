@@ -109,6 +109,11 @@ class Hub:
         """Make use of what `watcher`, who watches the task, has just read."""
         self._running().introduce(task, watcher)
 
+    def expect(self, task: TaskSnapshot) -> None:
+        """Be ready for a task that this process is about to store. Costs nothing where nobody wants to know of it."""
+        if self._is_ready and self._intake is not None:
+            self._intake.expect(task)
+
     def told_above(self, mark: int) -> set[int]:
         """The ids told lately that a cursor at `mark` does not cover."""
         return self._running().told_above(mark)

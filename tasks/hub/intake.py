@@ -98,6 +98,11 @@ class Intake:
         ):
             self._tracks.begin(task.id, task.version, task)
 
+    def expect(self, task: TaskSnapshot) -> None:
+        """Spare ourselves a read: the task is about to be stored, so that all its events are still to come."""
+        if task.id not in self._newcomers and self._audience.wants_of(task.id, task.owner_id):
+            self._tracks.begin(task.id, 0, task)
+
     def told_above(self, mark: int) -> set[int]:
         """The ids told lately that a cursor at `mark` does not cover."""
         return {event_id for event_id in self._told if event_id > mark}

@@ -3,6 +3,7 @@
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
+from typing import Any
 from uuid import UUID
 
 from django.db import connection
@@ -84,7 +85,7 @@ def now() -> datetime:
     return datetime.fromisoformat(moment).replace(tzinfo=UTC) if isinstance(moment, str) else moment
 
 
-def _taken(condition: str, parameters: Sequence[object], order: str, limit: int) -> list[Message]:
+def _taken(condition: str, parameters: Sequence[Any], order: str, limit: int) -> list[Message]:
     """Stamp rows that nobody else has locked as enqueued. No event: what a client sees does not change."""
     sql = (
         f"UPDATE tasks_task SET enqueued_at = {{now}} WHERE {_chosen(TaskStatus.QUEUED, condition, order, limit)}"  # noqa: S608

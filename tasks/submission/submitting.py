@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import cache
+from typing import Any
 from uuid import UUID
 
 from django.conf import settings
@@ -50,6 +51,7 @@ async def submit(owner_id: UUID, request: SubmitRequest, abandoned: asyncio.Even
 
 
 async def _stored(row: Task) -> SubmitAnswer:
+    current_hub().expect(TaskSnapshot.of_row(row, 0))
     for _ in range(INSERT_TRIES):
         event = await _inserter().insert(row)
         if event is not None:
@@ -93,7 +95,7 @@ async def _final(
     """The task at its end, if that comes in time; else as it stands then. It is stored, whatever becomes of this."""
     gone = asyncio.ensure_future(abandoned.wait()) if abandoned else None
     try:
-        awaited = [final, gone] if gone else [final]
+        awaited: list[asyncio.Future[Any]] = [final, gone] if gone else [final]
         await asyncio.wait(awaited, timeout=wait_seconds, return_when=asyncio.FIRST_COMPLETED)
         if final.done() and final.exception() is None:
             return final.result()

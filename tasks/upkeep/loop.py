@@ -14,7 +14,7 @@ from tasks import lifecycle
 from tasks.database import guarded
 from tasks.errors import StoreUnavailable
 from tasks.lifecycle import RunningAttempt
-from tasks.upkeep import chores
+from tasks.upkeep import chores, forks
 
 logger = logging.getLogger(__name__)
 
@@ -77,7 +77,8 @@ class _Rhythm:
 def _done(job: Callable[[], bool]) -> bool:
     """Do a job. One that fails is tried again in its rhythm; the others go on."""
     try:
-        return guarded(job)
+        with forks.kept_apart():
+            return guarded(job)
     except StoreUnavailable as error:
         logger.warning("upkeep: %s (%r)", error, error.__cause__)
     except Exception:

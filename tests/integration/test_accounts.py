@@ -289,8 +289,8 @@ async def test_socket_is_signed_in_by_its_parameters_or_by_a_cookie_from_our_own
     [
         pytest.param("sessionid=abc123", "abc123", id="a key"),
         pytest.param('a=b; sessionid="abc123"', "abc123", id="in quotes"),
-        pytest.param('sessionid="\\000aaaa"', None, id="a NUL, quoted"),
-        pytest.param("sessionid=\0aaaa", None, id="a NUL"),
+        pytest.param('sessionid="\\000aaaaaaaa"', None, id="a NUL, quoted"),
+        pytest.param("sessionid=\0aaaaaaaa", None, id="a NUL"),
         pytest.param("sessionid=\u00e4bc", None, id="a letter beyond ASCII"),
         pytest.param("sessionid=", None, id="nothing"),
         pytest.param("other=abc123", None, id="another cookie"),

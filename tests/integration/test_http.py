@@ -98,7 +98,10 @@ async def test_mutation_by_get_does_nothing_even_with_a_cookie(client: AsgiClien
     assert (await client.get(cookie, query=ME["query"])).json() == {"data": {"me": {"username": "ada"}}}
 
 
-@pytest.mark.parametrize("cookie", ["sessionid=nobodys", "sessionid=", "sessionid", "other=x", "sessionid=\"'\\", 'sessionid="\\000aaaa"'])
+@pytest.mark.parametrize(
+    "cookie",
+    ["sessionid=nobodys", "sessionid=", "sessionid", "other=x", "sessionid=\"'\\", 'sessionid="\\000aaaaaaaa"'],
+)
 async def test_old_or_odd_cookie_is_nobody_and_no_error(client: AsgiClient, cookie: str) -> None:
     response = await client.post(ME, {"cookie": cookie})
 

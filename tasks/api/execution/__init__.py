@@ -3,7 +3,7 @@
 from tasks.api.execution.context import Context
 from tasks.api.execution.documents import Documents, Prepared
 from tasks.api.execution.limits import Limits
-from tasks.api.execution.operations import RequestError, Subscription, execute, execute_event, subscribe
+from tasks.api.execution.operations import RequestError, Subscription, execute, subscribe
 from tasks.api.execution.payloads import encode, formatted
 from tasks.api.execution.sharing import SharedExecutions, rights_of
 
@@ -17,7 +17,6 @@ __all__ = [
     "Subscription",
     "encode",
     "execute",
-    "execute_event",
     "formatted",
     "rights_of",
     "subscribe",

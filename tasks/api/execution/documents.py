@@ -10,7 +10,6 @@ from graphql import (
     DocumentNode,
     FragmentDefinitionNode,
     GraphQLError,
-    GraphQLInputObjectType,
     GraphQLSchema,
     OperationDefinitionNode,
     OperationType,
@@ -22,7 +21,6 @@ from graphql import (
 from graphql.execution.collect_fields import FragmentDetails
 from strawberry.exceptions import StrawberryInputCoercionError
 from strawberry.schema.validation_rules.maybe_null import MaybeNullValidationRule
-from strawberry.schema.validation_rules.one_of import OneOfInputValidationRule
 
 from tasks.api.execution.limits import Limits, exceeded
 
@@ -86,7 +84,8 @@ class Documents:
     def __init__(self, schema: strawberry.Schema, limits: Limits | None = None) -> None:
         self.schema: GraphQLSchema = schema._schema  # noqa: SLF001 - Strawberry has no public name for it
         self.limits = limits or Limits()
-        self._rules = self._all_rules()
+        rules = [InputValuesRule if rule is ValuesOfCorrectTypeRule else rule for rule in specified_rules]
+        self._rules: Sequence[type[ASTValidationRule]] = [*rules, MaybeNullValidationRule]
         self._cache: OrderedDict[str, Prepared] = OrderedDict()
         self._characters = 0
 
@@ -121,19 +120,6 @@ class Documents:
             dropped, _ = self._cache.popitem(last=False)
             self._characters -= len(dropped)
         return prepared
-
-    def _all_rules(self) -> Sequence[type[ASTValidationRule]]:
-        rules = [InputValuesRule if rule is ValuesOfCorrectTypeRule else rule for rule in specified_rules]
-        inputs = [t for t in self.schema.type_map.values() if isinstance(t, GraphQLInputObjectType)]
-        # graphql-core checks oneOf itself where the type says so; Strawberry keeps it in a definition of its own.
-        if any(_is_one_of(t) and not t.is_one_of for t in inputs):
-            rules.append(OneOfInputValidationRule)
-        return [*rules, MaybeNullValidationRule]
-
-
-def _is_one_of(input_type: GraphQLInputObjectType) -> bool:
-    definition = (input_type.extensions or {}).get("strawberry-definition")
-    return bool(getattr(definition, "is_one_of", False))
 
 
 def _marked(errors: list[GraphQLError], code: str) -> list[GraphQLError]:

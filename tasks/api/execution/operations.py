@@ -112,11 +112,6 @@ async def subscribe(
     return subscription
 
 
-def execute_event(subscription: Subscription, root_value: Any) -> ExecutionResult | Awaitable[ExecutionResult]:
-    """Execute one event of a subscription, unshared. See `SharedExecutions` for the shared way."""
-    return subscription.execute(root_value)
-
-
 def _build(
     prepared: Prepared,
     operation_name: str | None,

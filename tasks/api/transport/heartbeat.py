@@ -29,6 +29,7 @@ class Heartbeat:
     """
 
     def __init__(self, beat_seconds: float, handshake_seconds: float) -> None:
+        self.beat_seconds = beat_seconds
         self._handshake_seconds = handshake_seconds
         self._tick_seconds = min(beat_seconds / SLOTS, handshake_seconds / 4)
         self._ticks_per_slot = max(1, round(beat_seconds / SLOTS / self._tick_seconds))

@@ -12,7 +12,6 @@ from tasks.api.execution import Context, Prepared, RequestError, Subscription, e
 from tasks.api.execution.payloads import dumps
 from tasks.api.execution.sharing import Scope, SharedEvent
 from tasks.api.transport import protocol
-from tasks.api.viewer import Viewer
 
 if TYPE_CHECKING:
     from tasks.api.transport.socket import GraphQLSocket
@@ -39,12 +38,14 @@ class Operation:
     """A query, mutation or subscription that a socket runs under an id, and the sink of a subscription's source.
 
     Its last message is a `complete` or an `error`; after that, or after `stop`, it says nothing more and its id is
-    free. It owns a task only while there is something to wait for.
+    free. It owns a task only while there is something to wait for. A mutation that was begun is carried out even if
+    it is stopped: it is told that nobody waits for its answer.
     """
 
     __slots__ = (
         "_id",
         "_last",
+        "_mutation",
         "_owes_resume",
         "_pending",
         "_prefix",
@@ -66,13 +67,14 @@ class Operation:
         self._task: asyncio.Task[None] | None = None
         self._pending: deque[bytes | Awaitable[bytes]] | None = None
         self._last: str | None = None
+        self._mutation: Context | None = None
         self._owes_resume = False
         self._stopped = False
 
-    def start(self, message: protocol.Subscribe, viewer: Viewer) -> None:
+    def start(self, message: protocol.Subscribe, context: Context) -> None:
         """Begin. Never raises: whatever is wrong becomes the `error` of this operation."""
         try:
-            self._start(message, viewer)
+            self._start(message, context)
         except Exception as fault:  # noqa: BLE001 - logged and masked where it is formatted
             self.fail(fault)
 
@@ -86,7 +88,11 @@ class Operation:
         if self._stopped:
             return
         self._stopped = True
-        if self._task is not None:
+        if self._mutation is not None:
+            self._mutation.abandoned.set()
+            self._mutation = None
+            self._socket.abandoned_mutations += 1
+        elif self._task is not None:
             self._task.cancel()
         self._drop_pending()
         if self._source is not None:
@@ -137,7 +143,7 @@ class Operation:
 
     # --- how it runs -----------------------------------------------------------------------------------------------
 
-    def _start(self, message: protocol.Subscribe, viewer: Viewer) -> None:
+    def _start(self, message: protocol.Subscribe, context: Context) -> None:
         prepared = self._socket.rules.documents.prepare(message.query)
         if not isinstance(prepared, Prepared):
             self._refuse(prepared)
@@ -146,13 +152,15 @@ class Operation:
         if isinstance(operation, GraphQLError):
             self._refuse([operation])
             return
-        context = Context(viewer)
         if operation.operation is OperationType.SUBSCRIPTION:
             self._task = self._socket.run(self._follow(prepared, message, context))
             return
         result = execute(prepared, message.operation_name, message.variables, context)
         if isinstance(result, ExecutionResult):
             self._answer(result)
+        elif operation.operation is OperationType.MUTATION:
+            self._mutation = context
+            self._task = self._socket.run(self._carry_out(result, context))
         else:
             self._task = self._socket.run(self._await_answer(result))
 
@@ -169,6 +177,16 @@ class Operation:
             self._answer(await result)
         except Exception as fault:  # noqa: BLE001 - logged and masked where it is formatted
             self.fail(fault)
+
+    async def _carry_out(self, result: Awaitable[ExecutionResult], context: Context) -> None:
+        """Answer a mutation, if anybody is there to hear it. One that was stopped meanwhile has its effects too."""
+        try:
+            await self._await_answer(result)
+        finally:
+            if self._mutation is None:
+                self._socket.abandoned_mutations -= 1
+        if context.signed_out:
+            self._socket.signed_out()
 
     async def _follow(self, prepared: Prepared, message: protocol.Subscribe, context: Context) -> None:
         """Open a subscription's source, then let it push; or pull, where it can't."""

@@ -59,11 +59,6 @@ class Outbox:
         """True while nothing waits."""
         return self._writer is None
 
-    @property
-    def is_closed(self) -> bool:
-        """True once frames are dropped, since nobody will read them."""
-        return self._closed
-
     def put(self, text: str) -> None:
         """Send a text frame, after all that were put before. Never waits, never raises."""
         if self._closed:

@@ -1,22 +1,27 @@
 """What all sockets of one door have in common."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Protocol, Self
+from typing import Final, Protocol, Self
 
 from django.conf import settings
 
 from tasks.api.execution import Documents, SharedExecutions
 from tasks.api.transport.heartbeat import Heartbeat
 from tasks.api.transport.http.door import Door
-from tasks.api.viewer import Viewer
+from tasks.api.viewer import Credentials, Viewer
+
+MAX_BEAT_SECONDS: Final = 30.0
+"""Between two beats, whatever SOCKET_PING_SECONDS is, since a beat also finds out who has logged out."""
 
 
 class FindsViewers(Protocol):
     """What `tasks.api.viewer.Viewers` does for a socket."""
 
-    async def of_socket(self, payload: Mapping[str, Any] | None, cookie: str, *, origin_is_trusted: bool) -> Viewer:
-        """Tell who is there, from connection_init's payload or the cookie. Raises `Unauthenticated`."""
+    async def of(self, credentials: Credentials) -> Viewer:
+        """Tell whose these are. Raises `Unauthenticated`."""
+
+    def forget(self, viewer: Viewer, session_key: str | None) -> None:
+        """Look a viewer up anew from now on, who has logged out."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,5 +57,5 @@ class SocketRules:
             outbox_frames=settings.SOCKET_OUTBOX_FRAMES,
             outbox_characters=settings.SOCKET_OUTBOX_CHARACTERS,
             handshake_seconds=handshake_seconds,
-            heartbeat=Heartbeat(settings.SOCKET_PING_SECONDS, handshake_seconds),
+            heartbeat=Heartbeat(min(settings.SOCKET_PING_SECONDS, MAX_BEAT_SECONDS), handshake_seconds),
         )

@@ -9,13 +9,14 @@ from typing import Any
 from channels.consumer import AsyncConsumer
 from channels.exceptions import StopConsumer
 
+from tasks.api.execution import Context
 from tasks.api.transport import protocol
 from tasks.api.transport.http.door import header_map
 from tasks.api.transport.operation import Operation
 from tasks.api.transport.outbox import Outbox, Send
 from tasks.api.transport.protocol import CloseCode, Refusal
 from tasks.api.transport.rules import SocketRules
-from tasks.api.viewer import Viewer, session_key_of
+from tasks.api.viewer import ANONYMOUS, Credentials, Viewer, session_key_of
 from tasks.errors import StoreUnavailable, Unauthenticated
 
 logger = logging.getLogger(__name__)
@@ -37,12 +38,15 @@ class GraphQLSocket(AsyncConsumer):  # type: ignore[misc]  # Channels is untyped
     def __init__(self, rules: SocketRules) -> None:
         self.rules = rules
         self.operations: dict[str, Operation] = {}
+        self.abandoned_mutations = 0
+        """They go on although nobody hears their answer, and so take the place of an operation."""
+        self._credentials = Credentials()
         self._viewer: Viewer | None = None
         self._init_came = False
         self._origin_is_trusted = False
         self._heard = True
         self._closing = False
-        self._authenticating: asyncio.Task[None] | None = None
+        self._asking: asyncio.Task[None] | None = None
         self._background: set[asyncio.Task[None]] | None = None
 
     @classmethod
@@ -133,7 +137,7 @@ class GraphQLSocket(AsyncConsumer):  # type: ignore[misc]  # Channels is untyped
                 raise Refusal(CloseCode.TOO_MANY_INITIALISATIONS, "Too many initialisation requests")
             self._init_came = True
             self.rules.heartbeat.handshake_done(self)
-            self._authenticating = self.run(self._acknowledge(message.payload))
+            self._asking = self.run(self._acknowledge(message.payload))
 
     def _subscribe(self, message: protocol.Subscribe) -> None:
         if self._viewer is None:
@@ -141,19 +145,20 @@ class GraphQLSocket(AsyncConsumer):  # type: ignore[misc]  # Channels is untyped
         if message.id in self.operations:
             raise Refusal(CloseCode.ALREADY_EXISTS, f"Subscriber for {message.id} already exists")
         operation = Operation(self, message.id)
-        if len(self.operations) >= self.rules.max_operations:
+        if len(self.operations) + self.abandoned_mutations >= self.rules.max_operations:
             operation.refuse_as_one_too_many()
             return
         self.operations[message.id] = operation
-        operation.start(message, self._viewer)
+        operation.start(message, Context(self._viewer, session_key=self._credentials.session_key))
 
     async def _acknowledge(self, payload: dict[str, Any] | None) -> None:
         """Find out who is there, in a task of its own: what comes before the answer is answered meanwhile."""
         cookie = header_map(self.scope).get(b"cookie", b"").decode("latin-1")
         trusted = self._origin_is_trusted
         try:
+            self._credentials = Credentials.of_socket(payload, cookie, origin_is_trusted=trusted)
             async with asyncio.timeout(self.rules.handshake_seconds):
-                viewer = await self.rules.viewers.of_socket(payload, cookie, origin_is_trusted=trusted)
+                viewer = await self.rules.viewers.of(self._credentials)
         except Unauthenticated as fault:
             await self.close(Refusal(CloseCode.FORBIDDEN, str(fault) or "Forbidden"))
         except (StoreUnavailable, TimeoutError):
@@ -165,23 +170,51 @@ class GraphQLSocket(AsyncConsumer):  # type: ignore[misc]  # Channels is untyped
             if not trusted and viewer.user_id is None and session_key_of(cookie) is not None:
                 await self.close(Refusal(CloseCode.FORBIDDEN, "expected a token: this page's cookie is not accepted"))
                 return
-            self._viewer, self._authenticating = viewer, None
+            self._viewer, self._asking = viewer, None
             self.outbox.put(protocol.ACK)
+
+    async def _ask_again(self, viewer: Viewer) -> None:
+        """Close if the credentials are good for nobody any more, or for other rights than when they were shown.
+
+        That is after a logout elsewhere, a deactivation, a new password or a new staff flag.
+        """
+        try:
+            now = await self.rules.viewers.of(self._credentials)
+        except Unauthenticated:
+            now = ANONYMOUS
+        except StoreUnavailable:
+            return  # nobody is sent away for that; the next beat asks again
+        except Exception:
+            logger.exception("a socket's viewer could not be looked up again")
+            return
+        finally:
+            self._asking = None
+        if (now.user_id, now.is_staff) != (viewer.user_id, viewer.is_staff):
+            await self.close(Refusal(CloseCode.FORBIDDEN, "logged out, or with other rights than before"))
+        else:
+            self._viewer = now
 
     # --- the heartbeat ---------------------------------------------------------------------------------------------
 
     def beat(self) -> None:
-        """Ping the peer, or give it up: it answered nothing since the last ping. So is a viewer whose time is over."""
-        if self._viewer is None or self._closing:
+        """Ping the peer, or give it up: it answered nothing since the last ping. So is a viewer whose time is over.
+
+        Whether the credentials still hold is asked in a task; sockets with the same ones share a query.
+        """
+        viewer = self._viewer
+        if viewer is None or self._closing:
             return
         outbox = self.outbox
         alive, self._heard, outbox.progressed = self._heard or outbox.progressed, False, False
         if not alive:
             self.run(self.close(Refusal(CloseCode.TERMINATED, "no answer to a ping")))
-        elif self._viewer.expires_at is not None and self._viewer.expires_at <= datetime.now(UTC):
+        elif viewer.expires_at is not None and viewer.expires_at <= datetime.now(UTC):
             self.run(self.close(Refusal(CloseCode.FORBIDDEN, "the token has expired")))
-        elif outbox.is_idle:
-            outbox.put(protocol.PING)
+        else:
+            if outbox.is_idle:
+                outbox.put(protocol.PING)
+            if viewer.user_id is not None and self._asking is None:
+                self._asking = self.run(self._ask_again(viewer))
 
     def give_up_handshake(self) -> None:
         """Close: no connection_init came in time."""
@@ -189,6 +222,16 @@ class GraphQLSocket(AsyncConsumer):  # type: ignore[misc]  # Channels is untyped
             self.run(self.close(Refusal(CloseCode.INITIALISATION_TIMEOUT, "Connection initialisation timeout")))
 
     # --- the end ---------------------------------------------------------------------------------------------------
+
+    def signed_out(self) -> None:
+        """Close once everything that was answered is sent: the viewer has logged out by way of this socket."""
+        if self._viewer is not None:
+            self.rules.viewers.forget(self._viewer, self._credentials.session_key)
+        self.outbox.when_empty(self._close_signed_out)
+
+    def _close_signed_out(self) -> None:
+        if not self._closing:
+            self.run(self.close(Refusal(CloseCode.FORBIDDEN, "logged out")))
 
     async def close(self, refusal: Refusal) -> None:
         """Close the socket, whatever still waits to be written. The operations end with it."""
@@ -225,8 +268,8 @@ class GraphQLSocket(AsyncConsumer):  # type: ignore[misc]  # Channels is untyped
         self.rules.heartbeat.remove(self, self._slot)
         self.outbox.shut()
         self._stop_operations()
-        if self._authenticating is not None:
-            self._authenticating.cancel()
+        if self._asking is not None:
+            self._asking.cancel()
         if self._background:
             _, late = await asyncio.wait(self._background, timeout=END_SECONDS)
             for task in late:

@@ -10,8 +10,8 @@ from tasks.errors import BadUserInput, NotPermitted, Unauthenticated
 from tasks.models.snapshots import TaskSnapshot
 from tests.filter_cases import ANNA, BEN, CASES, Case, rows
 
-STAFF = Viewer(ANNA, "anna", is_staff=True, token_id=None, expires_at=None)
-USER = Viewer(ANNA, "anna", is_staff=False, token_id=None, expires_at=None)
+STAFF = Viewer(ANNA, is_staff=True, token_id=None, expires_at=None)
+USER = Viewer(ANNA, is_staff=False, token_id=None, expires_at=None)
 
 
 @pytest.mark.parametrize("case", [pytest.param(case, id=name) for name, case in CASES.items()])

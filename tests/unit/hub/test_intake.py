@@ -122,6 +122,16 @@ def test_early_version_waits_for_the_one_before(scene: Callable[..., Scene]):
     assert now.feed.versions(7) == [1, 2, 3]
 
 
+def test_task_that_is_expected_needs_no_read(scene: Callable[..., Scene]):
+    now = scene([event(1, 1, 1), event(2, 1, 2)])
+    now.intake.expect(facts(UUID(int=1)))
+
+    now.intake.arrive(now.log.events)
+
+    assert now.feed.versions(1) == [1, 2]
+    assert not now.intake.is_wanting
+
+
 def test_lost_version_is_read_at_once(scene: Callable[..., Scene]):
     events = [event(1, 7, 1), event(2, 7, 2), event(3, 7, 3)]
     now = scene(events)

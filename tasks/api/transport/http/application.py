@@ -1,5 +1,6 @@
 """The ASGI application of `/graphql` over HTTP."""
 
+import asyncio
 import logging
 from typing import Any, NamedTuple
 from uuid import uuid4
@@ -12,16 +13,18 @@ from tasks.api.execution import Context, Documents, Prepared, RequestError, enco
 from tasks.api.execution.payloads import INTERNAL
 from tasks.api.transport.http import negotiation
 from tasks.api.transport.http.body import Parameters, Receive, from_body, from_query_string, read_body
-from tasks.api.transport.http.disconnects import unless_disconnected
+from tasks.api.transport.http.disconnects import unless_disconnected, watched
 from tasks.api.transport.http.door import Door, Verdict, header_map
 from tasks.api.transport.http.refusals import ClientGone, Headers, Refused
 from tasks.api.transport.http.responses import Send, respond, session_cookie, status_of
-from tasks.api.viewer import ANONYMOUS, Viewer, Viewers, session_key_of
+from tasks.api.viewer import Credentials, Viewer, Viewers, session_key_of
 from tasks.errors import StoreUnavailable, Unauthenticated
 
 logger = logging.getLogger("tasks.api")
 
 ALLOW = (b"allow", b"GET, POST")
+RETRY_SOON = [(b"retry-after", b"1")]
+STOPPING = "the server is stopping: whether all of this request was carried out is not known, try again in a moment"
 
 
 class Request(NamedTuple):
@@ -74,6 +77,11 @@ class GraphQLHTTP:
             return
         except Refused as refused:
             answer = _refusal(request, refused)
+        except asyncio.CancelledError:
+            # The server stops, and this request took longer than it waits. A client reads an answer better than
+            # a connection that broke; what is left to do is to send it.
+            _uncancel()
+            answer = _refusal(request, Refused(503, STOPPING, StoreUnavailable.code, RETRY_SOON))
         except Exception:
             error_id = uuid4().hex
             logger.exception("Unexpected error %s in the HTTP door", error_id, extra={"error_id": error_id})
@@ -118,16 +126,13 @@ class GraphQLHTTP:
     async def _viewer(self, request: Request) -> tuple[Viewer, str | None]:
         cookie = request.header(b"cookie")
         session_key = session_key_of(cookie) if cookie else None
+        authorization = request.header(b"authorization") if b"authorization" in request.headers else None
         try:
-            if b"authorization" in request.headers:
-                return await self.viewers.by_authorization(request.header(b"authorization")), session_key
-            if session_key is not None:
-                return await self.viewers.by_session(session_key), session_key
+            return await self.viewers.of(Credentials(authorization, session_key)), session_key
         except Unauthenticated as error:
             raise Refused(401, str(error), error.code, [(b"www-authenticate", b"Bearer")]) from None
         except StoreUnavailable as error:
-            raise Refused(503, str(error), error.code, [(b"retry-after", b"1")]) from None
-        return ANONYMOUS, None
+            raise Refused(503, str(error), error.code, RETRY_SOON) from None
 
     async def _execute(self, request: Request, parameters: Parameters, context: Context) -> ExecutionResult:
         prepared = self.documents.prepare(parameters.query)
@@ -141,7 +146,14 @@ class GraphQLHTTP:
             return result
         if operation_type is OperationType.QUERY:
             return await unless_disconnected(result, request.receive)
-        return await result
+        with watched(request.receive, context.abandoned.set):
+            return await result
+
+
+def _uncancel() -> None:
+    task = asyncio.current_task()
+    if task is not None:
+        task.uncancel()
 
 
 def _check_origin(request: Request) -> None:

@@ -4,10 +4,10 @@
 import asyncio
 from collections.abc import AsyncGenerator
 from enum import Enum
-from typing import Any
+from typing import Any, cast
 
 import strawberry
-from graphql import GraphQLError
+from graphql import GraphQLError, GraphQLInputObjectType
 from strawberry.scalars import JSON
 
 from tasks.api.execution import Context, Documents
@@ -89,7 +89,8 @@ class Query:
 
     @strawberry.field
     def viewer(self, info: Info) -> str | None:
-        return info.context.viewer.username or None
+        user_id = info.context.viewer.user_id
+        return str(user_id) if user_id else None
 
     @strawberry.field
     def path(self, info: Info) -> str | None:
@@ -134,6 +135,12 @@ class Mutation:
         return await _slowly()
 
     @strawberry.mutation
+    async def wait(self, info: Info) -> str | None:
+        Holder.slow.started.set()
+        await info.context.abandoned.wait()
+        return "nobody waits"
+
+    @strawberry.mutation
     def enter(self, info: Info, key: str) -> bool | None:
         info.context.sign_in(key)
         return True
@@ -156,6 +163,8 @@ class Subscription:
 
 
 schema = strawberry.Schema(Query, Mutation, Subscription)
+# As tasks.api.schema does.
+cast("GraphQLInputObjectType", schema._schema.type_map["Choice"]).is_one_of = True  # noqa: SLF001
 
 
 def documents() -> Documents:

@@ -123,13 +123,31 @@ async def test_slow_query_is_answered_while_its_client_waits(
     assert (await asyncio.wait_for(request, 5)).json() == {"data": {"slow": "done"}}
 
 
-async def test_cancelling_the_server_is_not_taken_for_a_disconnect(client: AsgiClient, slow: sample.Slow) -> None:
-    request = asyncio.create_task(client.post({"query": "{ slow }"}))
+async def test_mutation_that_waits_is_told_when_its_client_leaves(
+    client: AsgiClient, slow: sample.Slow, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(disconnects, "UNWATCHED_SECONDS", 0.0)
+
+    request = asyncio.create_task(client.post({"query": "mutation { wait }"}))
+    await asyncio.wait_for(slow.started.wait(), 5)
+    client.disconnect.set()
+
+    assert (await asyncio.wait_for(request, 5)).json() == {"data": {"wait": "nobody waits"}}
+
+
+@pytest.mark.parametrize("query", ["{ slow }", "mutation { slow }"])
+async def test_request_that_the_stopping_server_cancels_is_answered_503(
+    client: AsgiClient, slow: sample.Slow, query: str
+) -> None:
+    request = asyncio.create_task(client.post({"query": query}))
     await asyncio.wait_for(slow.started.wait(), 5)
     request.cancel()
+    response = await request
 
-    with pytest.raises(asyncio.CancelledError):
-        await request
+    assert slow.cancelled.is_set()
+    assert (response.status, response.header("retry-after")) == (503, "1")
+    assert response.header("content-type") == "application/json; charset=utf-8"
+    assert response.json()["errors"][0]["extensions"]["code"] == "UNAVAILABLE"
 
 
 async def test_subscription_gives_the_resolver_s_own_source_and_executes_its_events(documents: Documents) -> None:

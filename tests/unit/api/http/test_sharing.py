@@ -60,7 +60,7 @@ documents = Documents(strawberry.Schema(Query, subscription=Root))
 
 
 def viewer(user_id: UUID | None = None, *, is_staff: bool = False) -> Viewer:
-    return Viewer(user_id or uuid4(), "somebody", is_staff, None, None)
+    return Viewer(user_id or uuid4(), is_staff, None, None)
 
 
 async def subscribed(query: str, who: Viewer = ANONYMOUS, of: str = "") -> Subscription:

@@ -7,7 +7,7 @@ The ASGI application at the end is what the integration tests serve with uvicorn
 # ruff: noqa: D102 - what a stand-in's methods do is what they stand for
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator
 from typing import Any, Protocol
 from uuid import UUID
 
@@ -20,10 +20,10 @@ from tasks.api.transport.heartbeat import Heartbeat
 from tasks.api.transport.http.door import Door
 from tasks.api.transport.rules import SocketRules
 from tasks.api.transport.socket import GraphQLSocket, refuse_socket
-from tasks.api.viewer import ANONYMOUS, Viewer
+from tasks.api.viewer import ANONYMOUS, Credentials, Viewer
 from tasks.errors import StoreUnavailable, TaskNotFound, Unauthenticated
 
-SOMEBODY = Viewer(UUID(int=7), "somebody", is_staff=False, token_id=None, expires_at=None)
+SOMEBODY = Viewer(UUID(int=7), is_staff=False, token_id=None, expires_at=None)
 
 
 @strawberry.type
@@ -173,6 +173,13 @@ class Mutation:
         return [ROOMS[room].ring(text) for _ in range(times)][-1]
 
     @strawberry.mutation
+    async def ring_when_abandoned(self, info: strawberry.Info, room: str) -> bool:
+        await info.context.abandoned.wait()
+        await ROOMS[room].opened.wait()
+        ROOMS[room].ring("abandoned")
+        return True
+
+    @strawberry.mutation
     def open(self, room: str) -> bool:
         ROOMS[room].opened.set()
         return True
@@ -215,19 +222,21 @@ class Subscription:
 class Viewers:
     """Stands for the real ones: tells by the text of the credentials what is to happen."""
 
-    async def of_socket(self, payload: Mapping[str, Any] | None, cookie: str, *, origin_is_trusted: bool) -> Viewer:
-        credentials = (payload or {}).get("authorization")
-        if credentials == "bad":
+    async def of(self, credentials: Credentials) -> Viewer:
+        authorization = credentials.authorization
+        if authorization == "bad":
             raise Unauthenticated("the token is unknown")
-        if credentials == "no database":
+        if authorization == "no database":
             raise StoreUnavailable("the database is away")
-        if credentials == "broken":
+        if authorization == "broken":
             raise ValueError("a secret")
-        if credentials == "never":
+        if authorization == "never":
             await asyncio.get_running_loop().create_future()
-        if credentials == "Bearer good" or (origin_is_trusted and "sessionid=good" in cookie):
+        if authorization == "Bearer good" or credentials.session_key == "good":
             return SOMEBODY
         return ANONYMOUS
+
+    def forget(self, viewer: Viewer, session_key: str | None) -> None: ...
 
 
 schema = strawberry.Schema(Query, Mutation, Subscription)

@@ -4,7 +4,13 @@
 
 import asyncio
 
+from pytest_django.fixtures import Settings
+
+from tasks.api.execution import Documents, SharedExecutions
 from tasks.api.transport.heartbeat import SLOTS, Heartbeat
+from tasks.api.transport.http.door import Door
+from tasks.api.transport.rules import SocketRules
+from tests.unit.api.socket.standin import Viewers, schema
 
 
 class Socket:
@@ -50,6 +56,14 @@ async def test_only_handshakes_that_are_not_done_are_given_up() -> None:
         await second.given_up.wait()
 
     assert not done.given_up.is_set()
+
+
+def test_no_setting_makes_a_beat_so_rare_that_a_logout_goes_unnoticed(settings: Settings) -> None:
+    settings.SOCKET_PING_SECONDS = 3_600.0
+
+    rules = SocketRules.of_settings(Documents(schema), SharedExecutions(), Viewers(), Door())
+
+    assert rules.heartbeat.beat_seconds == 30.0
 
 
 async def test_it_rests_when_the_last_socket_has_gone_and_starts_again() -> None:

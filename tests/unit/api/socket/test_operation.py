@@ -9,6 +9,7 @@ from uuid import uuid4
 
 import pytest
 
+from tasks.api.execution import Context
 from tasks.api.transport.operation import Operation
 from tasks.api.transport.outbox import Outbox
 from tasks.api.transport.protocol import Subscribe
@@ -33,8 +34,10 @@ class Bench:
         return ROOMS[self.name]
 
     def start(self, fields: str = "number") -> None:
-        query = f'subscription {{ rung(room: "{self.name}") {{ {fields} }} }}'
-        self.operation.start(Subscribe("1", query, None, None, None), SOMEBODY)
+        self.run(f'subscription {{ rung(room: "{self.name}") {{ {fields} }} }}')
+
+    def run(self, query: str) -> None:
+        self.operation.start(Subscribe("1", query, None, None, None), Context(SOMEBODY))
 
     async def settle(self) -> None:
         """Let everything run that can."""
@@ -133,6 +136,19 @@ async def test_an_operation_can_be_stopped_while_its_source_is_being_opened(benc
 
     assert not bench.room.listeners
     assert bench.wire.sent == []
+
+
+async def test_a_mutation_that_is_stopped_is_carried_out_in_silence_and_counted_until_then(bench: Bench) -> None:
+    bench.run(f'mutation {{ ringWhenAbandoned(room: "{bench.name}") }}')
+
+    bench.operation.stop()
+    assert bench.socket.abandoned_mutations == 1
+    bench.room.opened.set()
+    await bench.settle()
+
+    assert [ring.text for ring in bench.room.log] == ["abandoned"]
+    assert bench.wire.sent == []
+    assert bench.socket.abandoned_mutations == 0
 
 
 async def test_a_fault_of_ours_ends_the_operation_and_closes_the_source(

@@ -75,7 +75,7 @@ def shown(query: str, frame: Frame) -> Any:
         prepared.schema,
         prepared.document,
         root_value=frame,
-        context_value=Context(Viewer(OWNER, "anna", is_staff=False, token_id=None, expires_at=None)),
+        context_value=Context(Viewer(OWNER, is_staff=False, token_id=None, expires_at=None)),
         executor_class=StrawberryGraphQLCoreExecutionContext,
     )
     assert isinstance(result, ExecutionResult), "executing a frame must not have to wait for anything"
