@@ -114,6 +114,7 @@ class _Publisher:
         self._idle = threading.Event()
         self._idle.set()
         self._send = _sender()
+        self._is_away = False
         threading.Thread(target=self._run, name="publisher", daemon=True).start()
 
     def put(self, events: Sequence[Event]) -> None:
@@ -123,6 +124,14 @@ class _Publisher:
 
     def flush(self, timeout_seconds: float) -> None:
         self._idle.wait(timeout_seconds)
+
+    def _note(self, error: Exception | None) -> None:
+        """Log the beginning and the end of an outage, not each message that it costs."""
+        if error is not None and not self._is_away:
+            logger.warning("channel layer away: %r; live updates come from the log meanwhile", error)
+        elif error is None and self._is_away:
+            logger.warning("channel layer back")
+        self._is_away = error is not None
 
     def _run(self) -> None:
         while True:
@@ -135,7 +144,9 @@ class _Publisher:
                     self._send(message)
                 except Exception as error:  # noqa: BLE001 - whatever a layer raises, the log has the events
                     self._waiting.clear()
-                    logger.warning("channel layer away: %r; live updates come from the log meanwhile", error)
+                    self._note(error)
+                else:
+                    self._note(None)
             if not self._awake.is_set():
                 self._idle.set()
 

@@ -25,6 +25,7 @@ from tasks.worker import child
 from tasks.worker.attempt import Place
 from tasks.worker.children import Children
 from tasks.worker.slots import Slots
+from tasks.worker.transport import EagerConnection
 
 logger = logging.getLogger(__name__)
 
@@ -135,6 +136,7 @@ def _announce(sender: str, instance: Any, **_: Any) -> None:
     _home = Home(uuid4(), sender, os.getpid(), Slots(settings.WORKER_CONCURRENCY + _SPARE_SLOTS))
     instance.app.steps["worker"].add(Keeping)
     instance.app.conf.broker_transport = "tasks.worker.transport:Transport"
+    instance.app.amqp.Connection = EagerConnection
 
 
 @signals.worker_process_init.connect

@@ -3,8 +3,9 @@ from typing import Any
 import pytest
 from django.conf import settings
 from kombu import Connection
+from kombu.exceptions import OperationalError
 
-from tasks.worker.transport import Transport
+from tasks.worker.transport import EagerConnection, Transport
 
 
 def test_a_channel_keeps_its_client_as_long_as_its_pool():
@@ -29,3 +30,13 @@ def test_a_channel_that_has_outlived_its_connection_says_so_in_terms_that_celery
     channel._disconnect_pools()  # noqa: SLF001 - as above
     with pytest.raises(errors), channel.conn_or_acquire():
         pass
+
+
+def test_a_broker_that_is_away_is_asked_again_soon():
+    pauses: list[float] = []
+
+    with EagerConnection("redis://127.0.0.1:1/0", transport=Transport) as connection, pytest.raises(OperationalError):
+        connection.ensure_connection(lambda _, pause: pauses.append(pause), max_retries=3)
+
+    assert pauses
+    assert max(pauses) <= 2.0
