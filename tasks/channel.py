@@ -23,6 +23,7 @@ from redis.retry import Retry
 
 from tasks.errors import TaskfeedError
 from tasks.models import Event
+from tasks.models.events import EVENT_COLUMNS, EVENT_TIME_COLUMNS, EVENT_UUID_COLUMNS
 
 logger = logging.getLogger(__name__)
 
@@ -34,10 +35,6 @@ SEND_TIMEOUT_SECONDS = 1.0
 CONFIRM_TIMEOUT_SECONDS = 2.0
 MAX_WAITING_EVENTS = 20_000
 """While the layer is away no more than this many are held for it; listeners read the rest from the log."""
-
-_FIELDS = tuple(field.attname for field in Event._meta.concrete_fields)  # noqa: SLF001 - Django's documented API
-_UUIDS = frozenset({"task_id", "owner_id", "batch_id"})
-_TIMES = frozenset({"at", "expires_at", "started_at", "finished_at", "next_attempt_at", "cancel_requested_at"})
 
 
 class ChannelLayerAway(TaskfeedError):
@@ -199,7 +196,7 @@ def _publisher() -> _Publisher:
 
 
 def _encoded(event: Event) -> list[Any]:
-    values = [_plain(getattr(event, field)) for field in _FIELDS]
+    values = [_plain(getattr(event, field)) for field in EVENT_COLUMNS]
     if _is_portable(event, values):
         return values
     return [event.id, event.task_id.bytes, event.version]
@@ -224,14 +221,14 @@ def _plain(value: Any) -> Any:
 
 
 def _decoded(values: list[Any]) -> Event:
-    if len(values) != len(_FIELDS):
+    if len(values) != len(EVENT_COLUMNS):
         event_id, task_id, version = values
         return Event(id=event_id, task_id=UUID(bytes=task_id), version=version, kind="")
     read = [
         None if value is None
-        else UUID(bytes=value) if field in _UUIDS
-        else datetime.fromtimestamp(value, UTC) if field in _TIMES
+        else UUID(bytes=value) if field in EVENT_UUID_COLUMNS
+        else datetime.fromtimestamp(value, UTC) if field in EVENT_TIME_COLUMNS
         else value
-        for field, value in zip(_FIELDS, values, strict=True)
+        for field, value in zip(EVENT_COLUMNS, values, strict=True)
     ]  # fmt: skip
-    return Event.from_db("default", _FIELDS, read)
+    return Event.from_db("default", EVENT_COLUMNS, read)

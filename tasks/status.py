@@ -34,10 +34,6 @@ class TaskStatus(StrEnum):
 
 
 FINAL = frozenset({TaskStatus.SUCCEEDED, TaskStatus.FAILED, TaskStatus.CANCELLED, TaskStatus.EXPIRED})
-RESTING = frozenset({TaskStatus.SCHEDULED, TaskStatus.RETRYING})
-"""Waiting in the database for a time; upkeep moves them to QUEUED when it has come."""
-WAITING = RESTING | {TaskStatus.QUEUED}
-"""Nobody works on it: a cancel takes effect at once."""
 RETRYABLE = frozenset({TaskStatus.FAILED, TaskStatus.CANCELLED, TaskStatus.EXPIRED})
 """What `retryTask` takes back to QUEUED."""
 

@@ -17,6 +17,7 @@ from django.db import connection, transaction
 from tasks import channel
 from tasks.lifecycle.values import EventEntry
 from tasks.models import Event
+from tasks.models.events import EVENT_COLUMNS, EVENT_JSON_COLUMNS, EVENT_TIME_COLUMNS, EVENT_UUID_COLUMNS
 
 COPIED = (
     "status",
@@ -32,11 +33,7 @@ COPIED = (
 )
 """Columns of a task that its events copy under the same name."""
 
-COLUMNS = tuple(field.attname for field in Event._meta.concrete_fields)  # noqa: SLF001 - Django's documented API
-_JSON = frozenset({"body", "result", "progress", "failure"})
-_TIMES = frozenset({"at", "expires_at", "started_at", "finished_at", "next_attempt_at", "cancel_requested_at"})
-_UUIDS = frozenset({"task_id", "owner_id", "batch_id"})
-_TASK_ID = COLUMNS.index("task_id")
+_TASK_ID = EVENT_COLUMNS.index("task_id")
 
 Parameters = Sequence[Any]
 
@@ -79,7 +76,7 @@ class Change:
         steps = also_parameters or [()] * len(self.also)
         apply = _apply_on_sqlite if connection.vendor == "sqlite" else _apply_on_postgresql
         rows = apply(self, ordered, [*set_parameters, *where_parameters], steps)
-        changed = [(event_of(row[: len(COLUMNS)]), row[len(COLUMNS) :]) for row in rows]
+        changed = [(event_of(row[: len(EVENT_COLUMNS)]), row[len(EVENT_COLUMNS) :]) for row in rows]
         if changed:
             transaction.on_commit(lambda: channel.publish([event for event, _ in changed]))
         return changed
@@ -122,7 +119,7 @@ def _one_statement(change: Change, steps: int) -> str:
     insert = f"{_insert_events(steps, 'moved')}{_returning()}"
     if not change.read:
         return _sql(f"{begin} {insert}")
-    told = ", ".join(f"told.{column}" for column in COLUMNS)
+    told = ", ".join(f"told.{column}" for column in EVENT_COLUMNS)
     read = ", ".join(f"moved.{column}" for column in change.read)
     return _sql(
         f"{begin}, told AS ({insert})"  # noqa: S608 - columns of ours
@@ -168,7 +165,7 @@ def _insert_events(steps: int, moved: str) -> str:
 
 
 def _returning() -> str:
-    return f" RETURNING {', '.join(COLUMNS)}"
+    return f" RETURNING {', '.join(EVENT_COLUMNS)}"
 
 
 def _entry_parameters(entries: Sequence[tuple[str, str]]) -> list[Any]:
@@ -183,20 +180,20 @@ def _sql(template: str) -> str:
 
 def event_of(row: Sequence[Any]) -> Event:
     """Build an event from the columns that `RETURNING` gave."""
-    return Event.from_db("default", COLUMNS, _decoded(row))
+    return Event.from_db("default", EVENT_COLUMNS, _decoded(row))
 
 
 def _decoded(row: Sequence[Any]) -> list[Any]:
     sqlite = connection.vendor == "sqlite"
     values = list(row)
-    for position, column in enumerate(COLUMNS):
+    for position, column in enumerate(EVENT_COLUMNS):
         value = values[position]
         if value is None:
             continue
-        if column in _JSON:
+        if column in EVENT_JSON_COLUMNS:
             values[position] = json.loads(value)
-        elif sqlite and column in _UUIDS:
+        elif sqlite and column in EVENT_UUID_COLUMNS:
             values[position] = UUID(value)
-        elif sqlite and column in _TIMES and isinstance(value, str):
+        elif sqlite and column in EVENT_TIME_COLUMNS and isinstance(value, str):
             values[position] = datetime.fromisoformat(value).replace(tzinfo=UTC)
     return values

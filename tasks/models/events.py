@@ -48,6 +48,14 @@ class Event(models.Model):
         return f"{self.kind} {self.id}: version {self.version} of {self.task_id}"
 
 
+_FIELDS = tuple(Event._meta.concrete_fields)  # noqa: SLF001 - Django's documented API
+EVENT_COLUMNS = tuple(field.attname for field in _FIELDS)
+"""Every column of an event, in the order in which `Event.from_db` takes their values."""
+EVENT_JSON_COLUMNS = frozenset(field.attname for field in _FIELDS if isinstance(field, models.JSONField))
+EVENT_TIME_COLUMNS = frozenset(field.attname for field in _FIELDS if isinstance(field, models.DateTimeField))
+EVENT_UUID_COLUMNS = frozenset(field.attname for field in _FIELDS if isinstance(field, models.UUIDField))
+
+
 class EventLog(models.Model):
     """The one row about the log as a whole."""
 
