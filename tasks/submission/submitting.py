@@ -100,8 +100,6 @@ async def _final(
         if final.done() and final.exception() is None:
             return final.result()
         return await _present(task)
-    except StoreUnavailable:
-        return task
     finally:
         if gone:
             gone.cancel()
