@@ -9,7 +9,7 @@ COMPILE := $(VENV)/uv pip compile --quiet --universal --python-version 3.11 --ge
 	--no-emit-index-url --no-header --no-annotate
 
 .DEFAULT_GOAL := help
-.PHONY: help install run test check format lint types layers migrations embedded schema lock bench clean
+.PHONY: help install run test check format lint types layers migrations embedded schema lock faults bench clean
 
 help: ## Show this list.
 	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /\1|/' | awk -F'|' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -52,6 +52,9 @@ schema: install ## Write schema.graphql anew from the code.
 lock: install ## Pin the packages of requirements*.in anew. ARGS=--upgrade takes the newest.
 	$(COMPILE) $(ARGS) requirements.in --output-file requirements.txt
 	$(COMPILE) $(ARGS) requirements-dev.in --output-file requirements-dev.txt
+
+faults: install ## Play every fault its full rounds (up to 40 minutes) and print the table.
+	FAULT_ROUNDS=full $(VENV)/python -m pytest tests/e2e/faults $(ARGS)
 
 bench: install ## Measure this project, where tests/bench/run is.
 	@if [ -x tests/bench/run ]; then exec tests/bench/run $(ARGS); else echo 'there is no tests/bench/run'; exit 1; fi

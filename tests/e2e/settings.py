@@ -1,6 +1,6 @@
-"""The project's settings with an app of task types that misbehave: DJANGO_SETTINGS_MODULE=tests.e2e.settings."""
+"""The project's settings with task types of the tests' own: DJANGO_SETTINGS_MODULE=tests.e2e.settings."""
 
 from project.settings import *  # noqa: F403 - Django's documented way to extend settings
 from project.settings import INSTALLED_APPS as PROJECT_APPS
 
-INSTALLED_APPS = [*PROJECT_APPS, "tests.e2e.sample_app"]
+INSTALLED_APPS = [*PROJECT_APPS, "tests.e2e.sample_app", "tests.e2e.witness_app"]

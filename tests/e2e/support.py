@@ -268,7 +268,7 @@ class Processes:
     def await_worker(self, worker: Child) -> None:
         """Return when the worker has signed in to the database."""
         name = worker.command[worker.command.index("--hostname") + 1]
-        query = f"SELECT 1 FROM tasks_workerprocess WHERE name = '{name}' AND stopped_at IS NULL"  # noqa: S608 - our own
+        query = f"SELECT 1 FROM tasks_workerprocess WHERE name = '{name}' AND stopped_at IS NULL"
         worker.await_fact(lambda: bool(self.database.rows(query)), READY_SECONDS)
 
     def kill(self, child: Child) -> None:
