@@ -174,16 +174,12 @@ CELERY_BROKER_URL = REDIS_URL
 CELERY_BROKER_TRANSPORT_OPTIONS = {
     "priority_steps": [0, 3, 6],
     "queue_order_strategy": "priority",
-    "visibility_timeout": int(MAX_TIMEOUT_SECONDS) + 600,
-    "unacked_restore_interval": 2,
-    "unacked_restore_throttle": 1,
 }
 CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
 CELERY_BROKER_CONNECTION_MAX_RETRIES = None
 CELERY_IMPORTS = ["tasks.worker"]
 CELERY_TASK_DEFAULT_QUEUE = "default"
 CELERY_TASK_IGNORE_RESULT = True
-CELERY_TASK_ACKS_LATE = True
 CELERY_WORKER_PREFETCH_MULTIPLIER = 1
 CELERY_WORKER_DISABLE_PREFETCH = True
 CELERY_WORKER_REDIRECT_STDOUTS = False

@@ -11,11 +11,12 @@ from tasks.worker.process import place
 logger = logging.getLogger(__name__)
 
 
-@shared_task(name="tasks.run", acks_late=True, ignore_result=True, max_retries=0)
+@shared_task(name="tasks.run", ignore_result=True, max_retries=0)
 def run(task_id: str) -> None:
     """Attempt the task, if it is there to be claimed. Whatever comes of it is recorded with the task, never here.
 
-    Acknowledged late: the message of a worker that dies comes back, and finds the claim taken or the task waiting.
+    The message is gone from the broker once a worker has it. If that worker dies before the claim, upkeep finds the
+    task still waiting, and sends another.
     """
     try:
         known_id = UUID(task_id)
