@@ -17,13 +17,15 @@ import msgpack
 from channels.layers import get_channel_layer
 from channels_redis.pubsub import RedisPubSubChannelLayer
 from django.conf import settings
-from redis import Redis
+from redis import ConnectionPool
 from redis.backoff import NoBackoff
+from redis.exceptions import ConnectionError as RedisConnectionError
 from redis.retry import Retry
 
 from tasks.errors import TaskfeedError
 from tasks.models import Event
 from tasks.models.events import EVENT_COLUMNS, EVENT_TIME_COLUMNS, EVENT_UUID_COLUMNS
+from tasks.status import EventKind, TaskStatus
 
 logger = logging.getLogger(__name__)
 
@@ -33,8 +35,12 @@ MAX_EVENT_BYTES = 16 * 1024
 EVENTS_AT_ONCE = 200
 SEND_TIMEOUT_SECONDS = 1.0
 CONFIRM_TIMEOUT_SECONDS = 2.0
+LINGER_SECONDS = 0.005
+"""How long news that an attempt has begun waits for what follows: many end sooner, and then one message tells both."""
 MAX_WAITING_EVENTS = 20_000
 """While the layer is away no more than this many are held for it; listeners read the rest from the log."""
+_UUIDS = [position for position, column in enumerate(EVENT_COLUMNS) if column in EVENT_UUID_COLUMNS]
+_TIMES = [position for position, column in enumerate(EVENT_COLUMNS) if column in EVENT_TIME_COLUMNS]
 
 
 class ChannelLayerAway(TaskfeedError):
@@ -108,6 +114,7 @@ class _Publisher:
         self.pid = os.getpid()
         self._waiting: deque[Event] = deque(maxlen=MAX_WAITING_EVENTS)
         self._awake = threading.Event()
+        self._hurry = threading.Event()
         self._idle = threading.Event()
         self._idle.set()
         self._send = _sender()
@@ -117,6 +124,8 @@ class _Publisher:
     def put(self, events: Sequence[Event]) -> None:
         self._waiting.extend(events)
         self._idle.clear()
+        if any(event.kind != EventKind.STATUS or event.status != TaskStatus.RUNNING for event in events):
+            self._hurry.set()
         self._awake.set()
 
     def flush(self, timeout_seconds: float) -> None:
@@ -133,7 +142,9 @@ class _Publisher:
     def _run(self) -> None:
         while True:
             self._awake.wait()
+            self._hurry.wait(LINGER_SECONDS)
             self._awake.clear()
+            self._hurry.clear()
             while self._waiting:
                 events = [self._waiting.popleft() for _ in range(min(EVENTS_AT_ONCE, len(self._waiting)))]
                 message = {"type": "tasks.events", "events": [_encoded(event) for event in events]}
@@ -157,16 +168,26 @@ def _sender() -> Callable[[Message], None]:
     layer = get_channel_layer()
     if type(layer) is not RedisPubSubChannelLayer:
         return _loop_sender(layer)
-    redis = Redis.from_url(
+    pool = ConnectionPool.from_url(
         settings.REDIS_URL,
         socket_timeout=SEND_TIMEOUT_SECONDS,
         socket_connect_timeout=SEND_TIMEOUT_SECONDS,
-        retry=Retry(NoBackoff(), 1),
+        retry=Retry(NoBackoff(), 0),
     )
+    connection = pool.make_connection()
     group = f"{settings.CHANNEL_PREFIX}__group__{GROUP}"
 
+    def publish(data: bytes) -> None:
+        connection.send_command("PUBLISH", group, data)  # type: ignore[no-untyped-call]  # redis-py has it untyped
+        connection.read_response()
+
     def send(message: Message) -> None:
-        redis.publish(group, layer.serialize(message))
+        data = layer.serialize(message)
+        try:
+            publish(data)
+        except RedisConnectionError:
+            # Redis may have closed it while nothing was to be said.
+            publish(data)
 
     return send
 
@@ -196,7 +217,13 @@ def _publisher() -> _Publisher:
 
 
 def _encoded(event: Event) -> list[Any]:
-    values = [_plain(getattr(event, field)) for field in EVENT_COLUMNS]
+    values = [getattr(event, column) for column in EVENT_COLUMNS]
+    for position in _UUIDS:
+        if values[position] is not None:
+            values[position] = values[position].bytes
+    for position in _TIMES:
+        if values[position] is not None:
+            values[position] = values[position].timestamp()
     if _is_portable(event, values):
         return values
     return [event.id, event.task_id.bytes, event.version]
@@ -212,23 +239,14 @@ def _is_portable(event: Event, values: list[Any]) -> bool:
         return False
 
 
-def _plain(value: Any) -> Any:
-    if isinstance(value, UUID):
-        return value.bytes
-    if isinstance(value, datetime):
-        return value.timestamp()
-    return value
-
-
 def _decoded(values: list[Any]) -> Event:
     if len(values) != len(EVENT_COLUMNS):
         event_id, task_id, version = values
         return Event(id=event_id, task_id=UUID(bytes=task_id), version=version, kind="")
-    read = [
-        None if value is None
-        else UUID(bytes=value) if field in EVENT_UUID_COLUMNS
-        else datetime.fromtimestamp(value, UTC) if field in EVENT_TIME_COLUMNS
-        else value
-        for field, value in zip(EVENT_COLUMNS, values, strict=True)
-    ]  # fmt: skip
-    return Event.from_db("default", EVENT_COLUMNS, read)
+    for position in _UUIDS:
+        if values[position] is not None:
+            values[position] = UUID(bytes=values[position])
+    for position in _TIMES:
+        if values[position] is not None:
+            values[position] = datetime.fromtimestamp(values[position], UTC)
+    return Event.from_db("default", EVENT_COLUMNS, values)

@@ -40,11 +40,13 @@ _CLAIM = Change(
     ),
     also=(_BEGIN_ATTEMPT,),
     read=("priority", "arguments", "attempts_returned", "attempts_spent", "timeout_seconds", "retry_delay_seconds"),
+    often=True,
 )
 _SUCCEED = Change(
     set="status = 'SUCCEEDED', claim_id = NULL, finished_at = {now}, result = %s",
     where=_HELD,
     also=(_END_ATTEMPT,),
+    often=True,
 )
 _FAIL = Change(
     set="status = 'FAILED', claim_id = NULL, finished_at = {now}, failure = %s",
@@ -68,8 +70,8 @@ _GIVE_BACK = Change(
 ENTRIES_AT_ONCE = 200
 """SQLite takes no more than 500 terms in one compound SELECT."""
 
-_RECORD = Change(set="status = status", where=_HELD)
-_RECORD_PROGRESS = Change(set="progress = %s", where=_HELD)
+_RECORD = Change(set="status = status", where=_HELD, often=True)
+_RECORD_PROGRESS = Change(set="progress = %s", where=_HELD, often=True)
 
 
 def claim(task_id: UUID, *, claim_id: UUID, incarnation: UUID, worker: str, pid: int) -> Claim | None:

@@ -15,6 +15,7 @@ from uuid import UUID
 from django.db import connection, transaction
 
 from tasks import channel
+from tasks.lifecycle import prepared
 from tasks.lifecycle.values import EventEntry
 from tasks.models import Event
 from tasks.models.events import EVENT_COLUMNS, EVENT_JSON_COLUMNS, EVENT_TIME_COLUMNS, EVENT_UUID_COLUMNS
@@ -33,6 +34,8 @@ COPIED = (
 )
 """Columns of a task that its events copy under the same name."""
 
+PREPARED_ENTRIES = 4
+"""More of them at once are another statement for each number, and rare enough to be planned each time."""
 _TASK_ID = EVENT_COLUMNS.index("task_id")
 
 Parameters = Sequence[Any]
@@ -43,13 +46,15 @@ class Change:
     """One kind of change: which rows, what is set, and what else is written from the rows as they then are.
 
     `set` and `where` are SQL with `%s` places; `also` are statements that read `FROM moved`, the changed rows; `read`
-    are columns of the task to answer with. `{now}` stands for the database's clock.
+    are columns of the task to answer with. `{now}` stands for the database's clock. `often` is for what happens to
+    every task: worth a prepared statement.
     """
 
     set: str
     where: str
     also: tuple[str, ...] = ()
     read: tuple[str, ...] = ()
+    often: bool = False
 
     def apply(
         self,
@@ -85,7 +90,7 @@ class Change:
 def insert_first_events(stored: str) -> str:
     """SQL that appends one first event for each row of `stored`, which is named `moved`, and returns the events.
 
-    Its parameters are 1, the event's kind and its body.
+    Its parameters are the event's kind and its body.
     """
     return _sql(_insert_events(1, stored) + _returning())
 
@@ -106,8 +111,12 @@ def _apply_on_postgresql(
     change: Change, entries: Sequence[tuple[str, str]], parameters: Parameters, also: Sequence[Parameters]
 ) -> list[tuple[Any, ...]]:
     flat = [value for step in also for value in step]
+    everything = [*parameters, *flat, *_entry_parameters(entries)]
+    statement = _one_statement(change, len(entries))
+    if change.often and len(entries) <= PREPARED_ENTRIES:
+        return prepared.fetch(statement, everything)
     with connection.cursor() as cursor:
-        cursor.execute(_one_statement(change, len(entries)), [*parameters, *flat, *_entry_parameters(entries)])
+        cursor.execute(statement, everything)
         return list(cursor.fetchall())
 
 
@@ -152,7 +161,7 @@ def _update(change: Change, steps: int) -> str:
 
 def _insert_events(steps: int, moved: str) -> str:
     """SQL that appends `steps` entries for each row of `moved`, whose version counts them already."""
-    entries = " UNION ALL ".join(["SELECT %s AS n, %s AS kind, %s AS body"] * steps)
+    entries = " UNION ALL ".join(f"SELECT {n} AS n, %s AS kind, %s AS body" for n in range(1, steps + 1))
     copied = ", ".join(f"moved.{column}" for column in COPIED)
     return (
         f"INSERT INTO tasks_event"  # noqa: S608 - columns of ours
@@ -169,7 +178,7 @@ def _returning() -> str:
 
 
 def _entry_parameters(entries: Sequence[tuple[str, str]]) -> list[Any]:
-    return [value for number, entry in enumerate(entries, 1) for value in (number, *entry)]
+    return [value for entry in entries for value in entry]
 
 
 def _sql(template: str) -> str:

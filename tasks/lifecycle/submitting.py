@@ -10,6 +10,7 @@ from uuid import UUID
 from django.db import connection, transaction
 
 from tasks import channel
+from tasks.lifecycle import prepared
 from tasks.lifecycle.changes import event_of, insert_first_events
 from tasks.models import Event, Task
 from tasks.status import EventKind
@@ -32,43 +33,55 @@ def insert(tasks: Sequence[Task]) -> list[Event]:
     """
     # In one order in every transaction, so that two with the same keys wait for each other, and never deadlock.
     tasks = sorted(tasks, key=lambda task: (str(task.owner_id), task.idempotency_key or ""))
-    values = [_stored(getattr(task, column), column) for task in tasks for column in _COLUMNS]
     store = _store_on_sqlite if connection.vendor == "sqlite" else _store_on_postgresql
-    events = [event_of(row) for row in store(tasks, values)]
+    events = [event_of(row) for row in store(tasks)]
     channel.publish(events)
     return events
 
 
-def _store_on_postgresql(tasks: Sequence[Task], values: list[Any]) -> list[Any]:
-    with connection.cursor() as cursor:
-        cursor.execute(_one_statement(len(tasks)), [*values, 1, *_FIRST])
-        return list(cursor.fetchall())
+def _store_on_postgresql(tasks: Sequence[Task]) -> list[Any]:
+    """Hand all tasks over as one JSON text: one statement, whatever their number, so it can be prepared."""
+    rows = [{column: _as_json(getattr(task, column)) for column in _COLUMNS} for task in tasks]
+    return prepared.fetch(_one_statement(), [json.dumps(rows), *_FIRST])
 
 
 @cache
-def _one_statement(tasks: int) -> str:
-    return f"WITH stored AS ({_insert(tasks)} RETURNING *) {insert_first_events('stored AS moved')}"
+def _one_statement() -> str:
+    fields = {field.column: field for field in Task._meta.concrete_fields}  # noqa: SLF001 - Django's documented API
+    types = ", ".join(f"{column} {fields[column].db_type(connection)}" for column in _COLUMNS)
+    given = f"SELECT * FROM json_to_recordset(%s) AS given ({types})"  # noqa: S608 - columns of ours
+    return f"WITH stored AS ({_insert(given)} RETURNING *) {insert_first_events('stored AS moved')}"
 
 
-def _store_on_sqlite(tasks: Sequence[Task], values: list[Any]) -> list[Any]:
+def _as_json(value: Any) -> Any:
+    """A value as PostgreSQL reads it out of JSON into its column."""
+    if isinstance(value, UUID):
+        return value.hex
+    if isinstance(value, datetime):
+        return value.isoformat()
+    return f"\\x{value.hex()}" if isinstance(value, bytes) else value
+
+
+def _store_on_sqlite(tasks: Sequence[Task]) -> list[Any]:
     ids = ", ".join(f"'{task.id.hex}'" for task in tasks)
     stored = f"(SELECT * FROM tasks_task WHERE id IN ({ids})) AS moved"  # noqa: S608 - ids of ours
+    row = f"({', '.join(['%s'] * len(_COLUMNS))})"
+    values = [_as_value(getattr(task, column), column) for task in tasks for column in _COLUMNS]
     with transaction.atomic(), connection.cursor() as cursor:
-        cursor.execute(_insert(len(tasks)), values)
-        cursor.execute(insert_first_events(stored), [1, *_FIRST])
+        cursor.execute(_insert(f"VALUES {', '.join([row] * len(tasks))}"), values)
+        cursor.execute(insert_first_events(stored), _FIRST)
         return list(cursor.fetchall())
 
 
-def _insert(tasks: int) -> str:
-    row = f"({', '.join(['%s'] * len(_COLUMNS))})"
+def _insert(rows: str) -> str:
     return (
-        f"INSERT INTO tasks_task ({', '.join(_COLUMNS)}) VALUES {', '.join([row] * tasks)}"  # noqa: S608 - columns of ours
+        f"INSERT INTO tasks_task ({', '.join(_COLUMNS)}) {rows}"
         f" ON CONFLICT (owner_id, idempotency_key) WHERE idempotency_key IS NOT NULL DO NOTHING"
     )
 
 
-def _stored(value: Any, column: str) -> Any:
-    """A value as the drivers take it."""
+def _as_value(value: Any, column: str) -> Any:
+    """A value as SQLite's driver takes it."""
     if value is None:
         return None
     if column in _JSON:
