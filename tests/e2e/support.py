@@ -7,10 +7,9 @@ import shutil
 import signal
 import sqlite3
 import sys
-import time
 import urllib.error
 import urllib.request
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from contextlib import closing
 from pathlib import Path
 from typing import Any, Final
@@ -18,20 +17,12 @@ from typing import Any, Final
 import psycopg2
 
 from project.servers import Child, Valkey, free_port
+from tests.waiting import wait_for as wait_for
 
 ROOT: Final = Path(__file__).resolve().parent.parent.parent
 READY_SECONDS: Final = 40.0
 PASSPHRASE: Final = "a long enough passphrase"
 _numbers = itertools.count(1)
-
-
-def wait_for(fact: Callable[[], Any], seconds: float = 10.0, what: str = "the fact") -> Any:
-    """Return the first true value of `fact()`; fail when `seconds` have passed without one."""
-    deadline = time.monotonic() + seconds
-    while not (value := fact()):
-        assert time.monotonic() < deadline, f"waited {seconds:g} s for {what}"
-        time.sleep(0.02)
-    return value
 
 
 class GraphQLErrors(AssertionError):

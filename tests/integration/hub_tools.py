@@ -4,61 +4,23 @@ import asyncio
 import random
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
-from datetime import UTC, datetime
 from functools import partial
 from typing import Any
-from uuid import UUID, uuid4
+from uuid import UUID
 
 import psycopg2
 from channels_redis.pubsub import RedisPubSubChannelLayer
 from django.db import connection, transaction
-from uuid_utils.compat import uuid7
 
 from tasks import database, lifecycle
 from tasks.hub import EventSource, Frame
 from tasks.lifecycle import Claim, Logged, Progressed
-from tasks.models import Task, User
-from tasks.status import LogLevel, TaskStatus
-
-DEADLINE_SECONDS = 20.0
-"""For a fact that a test waits for; most are there within milliseconds."""
-
+from tasks.models import Task
+from tasks.status import LogLevel
+from tests.integration.rows import claimed
+from tests.waiting import DEADLINE_SECONDS
 
 # ---- tasks ----------------------------------------------------------------------------------------------------------
-
-
-def new_owner() -> User:
-    return User.objects.create(username=f"user-{uuid4()}")
-
-
-def new_row(owner: User, **changes: Any) -> Task:
-    now = datetime.now(UTC)
-    given = {
-        "id": uuid7(),
-        "type": "reverse_string",
-        "owner": owner,
-        "queue": "default",
-        "arguments": {"text": "abc"},
-        "arguments_digest": b"digest",
-        "status": TaskStatus.QUEUED,
-        "attempt_allowance": 3,
-        "max_attempts": 3,
-        "created_at": now,
-        "updated_at": now,
-    }
-    return Task(**{**given, **changes})
-
-
-def stored(owner: User, **changes: Any) -> Task:
-    task = new_row(owner, **changes)
-    lifecycle.insert([task])
-    return task
-
-
-def claimed(task: Task) -> Claim:
-    claim = lifecycle.claim(task.id, claim_id=uuid4(), incarnation=uuid4(), worker="worker@here", pid=1)
-    assert claim is not None
-    return claim
 
 
 def log_lines(claim: Claim, count: int) -> None:
@@ -228,13 +190,6 @@ async def each_until(sinks: Iterable[ListSink], fact: Callable[[ListSink], Any])
     """Wait for a fact about each of them."""
     for sink in sinks:
         await sink.until(partial(fact, sink))
-
-
-async def until(fact: Callable[[], Any]) -> None:
-    """Wait for a fact that nothing announces."""
-    async with asyncio.timeout(DEADLINE_SECONDS):
-        while not fact():  # noqa: ASYNC110 - nothing announces it
-            await asyncio.sleep(0.005)
 
 
 async def pulled(source: EventSource, count: int) -> list[Frame]:

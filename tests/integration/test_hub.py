@@ -1,7 +1,7 @@
 """The hub between a real channel layer and a real event log."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -15,33 +15,12 @@ from tasks.errors import StoreUnavailable
 from tasks.hub import FeedSource, Hub, TaskSource, current_hub, position, tail
 from tasks.models import Event, EventLog, Task, User
 from tests.integration import hub_tools as tools
-from tests.integration.hub_tools import ListSink, do, each_until, open_transactions, until
+from tests.integration.hub_tools import ListSink, do, each_until, open_transactions
+from tests.integration.rows import claimed, new_task, stored
+from tests.waiting import DEADLINE_SECONDS, until
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("redis_url")]
 on_postgresql = pytest.mark.skipif(connection.vendor != "postgresql", reason="SQLite has one writer")
-
-
-@pytest.fixture
-def owner(transactional_db: None) -> User:  # noqa: ARG001 - the order matters
-    return tools.new_owner()
-
-
-@pytest.fixture
-def task(owner: User) -> Task:
-    return tools.stored(owner)
-
-
-@pytest.fixture
-def other_task(owner: User) -> Task:
-    return tools.stored(owner)
-
-
-@pytest.fixture
-async def hub(settings: Settings) -> AsyncIterator[Hub]:
-    settings.TAIL_SECONDS = 0.2
-    hub = Hub()
-    yield hub
-    await hub.stop()
 
 
 @pytest.fixture
@@ -81,7 +60,7 @@ async def test_events_are_told_as_they_happen(hub: Hub, owner: User, task: Task)
 
 async def test_event_too_big_for_the_layer_is_read_from_the_log(hub: Hub, owner: User, task: Task):
     feed = await feed_of(hub, owner)
-    claim = await do(tools.claimed, task)
+    claim = await do(claimed, task)
 
     await do(lifecycle.succeed, claim, {"text": "x" * 50_000})
     await feed.until(lambda: len(feed.events) == 2)
@@ -99,7 +78,7 @@ async def test_everything_is_told_once_and_in_order_over_a_bad_layer(
     TaskSource(hub, task.id, lambda _: True).listen(watcher)
     await watcher.until(lambda: watcher.frames)
 
-    claim = await do(tools.claimed, task)
+    claim = await do(claimed, task)
     await do(tools.log_lines, claim, 60)
     await do(tools.log_lines_at_once, claim, 60)
     await do(lifecycle.succeed, claim, {"text": "cba"})
@@ -244,10 +223,10 @@ async def test_start_beside_a_stuck_writer_reads_no_more_than_the_connections_th
 @on_postgresql
 async def test_hubs_that_start_under_load_miss_nothing(settings: Settings, owner: User):
     settings.TAIL_SECONDS = 0.2
-    tasks = [await do(tools.stored, owner) for _ in range(4)]
+    tasks = [await do(stored, owner) for _ in range(4)]
 
     async def work(task: Task) -> None:
-        claim = await do(tools.claimed, task)
+        claim = await do(claimed, task)
         await do(tools.log_lines, claim, 150)
 
     working = [asyncio.create_task(work(task)) for task in tasks]
@@ -386,12 +365,12 @@ async def test_log_that_went_back_has_a_new_epoch(hub: Hub, owner: User, task: T
 
 
 async def test_waiter_attaches_to_a_task_that_does_not_exist_yet(hub: Hub, owner: User):
-    row = tools.new_row(owner)
+    row = new_task(owner)
     async with hub.final_waiter(row.id) as final:
         await do(lifecycle.insert, [row])
         await do(tools.finished, row)
 
-        task = await asyncio.wait_for(final, tools.DEADLINE_SECONDS)
+        task = await asyncio.wait_for(final, DEADLINE_SECONDS)
 
     assert (task.status, task.version, task.result) == ("SUCCEEDED", 3, {"text": "cba"})
 
@@ -406,7 +385,7 @@ async def test_use_before_the_start_is_refused(hub: Hub):
 
 
 def test_round_at_a_quiet_log_costs_three_small_queries(owner: User):
-    tools.stored(owner)
+    stored(owner)
     position.bind_epoch()
     highest = tail.last_visible(0)
 
@@ -423,7 +402,7 @@ def test_round_at_a_quiet_log_costs_three_small_queries(owner: User):
 )
 def test_holes_are_read_by_the_primary_key(owner: User, holes: list[tuple[int, int]]):
     for _ in range(3):
-        tools.stored(owner)
+        stored(owner)
     with connection.cursor() as cursor:
         cursor.execute("SET enable_seqscan = off")
 

@@ -10,17 +10,15 @@ from uuid import UUID, uuid4
 
 import pytest
 from django.db import connection
-from uuid_utils.compat import uuid7
 
 from tasks import lifecycle
 from tasks.broker import Message
-from tasks.lifecycle import Claim, Failure, Logged, Output, Progressed
+from tasks.lifecycle import Claim, Logged, Output, Progressed
 from tasks.models import Attempt, Event, Task, User
-from tasks.status import TRANSITIONS, AttemptStatus, FailureCode, LogLevel, TaskPriority, TaskStatus
+from tasks.status import TRANSITIONS, AttemptStatus, LogLevel, TaskPriority, TaskStatus
+from tests.integration.rows import BOOM, claimed, new_task, stored, try_claim
 
 pytestmark = pytest.mark.django_db(transaction=True)
-
-BOOM = Failure(FailureCode.EXCEPTION, "boom", "ValueError", "Traceback: boom")
 
 
 @pytest.fixture(autouse=True)
@@ -29,45 +27,6 @@ def _nothing_but_legal_transitions() -> Iterator[None]:
     yield
     told = Event.objects.filter(kind="STATUS", body__from__isnull=False).values_list("body__from", "status")
     assert {(old, new) for old, new in told if old} <= set(TRANSITIONS)
-
-
-@pytest.fixture
-def owner() -> User:
-    return User.objects.create(username=f"user-{uuid4()}")
-
-
-def new_task(owner: User, **changes: Any) -> Task:
-    now = datetime.now(UTC)
-    given = {
-        "id": uuid7(),
-        "type": "reverse_string",
-        "owner": owner,
-        "queue": "default",
-        "arguments": {"text": "abc"},
-        "arguments_digest": b"digest",
-        "status": TaskStatus.QUEUED,
-        "attempt_allowance": 3,
-        "max_attempts": 3,
-        "created_at": now,
-        "updated_at": now,
-    }
-    return Task(**{**given, **changes})
-
-
-def stored(owner: User, **changes: Any) -> Task:
-    task = new_task(owner, **changes)
-    lifecycle.insert([task])
-    return task
-
-
-def claimed(task: Task) -> Claim:
-    claim = try_claim(task)
-    assert claim is not None
-    return claim
-
-
-def try_claim(task: Task) -> Claim | None:
-    return lifecycle.claim(task.id, claim_id=uuid4(), incarnation=uuid4(), worker="worker@here", pid=os.getpid())
 
 
 def statuses(task: Task) -> list[str]:

@@ -1,53 +1,22 @@
 """Reading through the schema, as HTTP does it, on the real store."""
 
-import os
-from collections.abc import AsyncIterator, Callable
-from datetime import UTC, datetime, timedelta
-from inspect import isawaitable
-from typing import Any, TypeVar
-from uuid import UUID, uuid4
+from datetime import datetime, timedelta
+from typing import Any
+from uuid import UUID
 
 import pytest
 from django.db.backends.utils import CursorWrapper
-from uuid_utils.compat import uuid7
 
-from tasks import database, lifecycle
+from tasks import lifecycle
 from tasks.api.cursors import write_event_cursor
-from tasks.api.execution import Context, Documents, Prepared, execute
-from tasks.api.execution.payloads import payload
-from tasks.api.schema import schema
-from tasks.api.viewer import ANONYMOUS, Viewer
 from tasks.hub import current_hub
-from tasks.lifecycle import Failure, Logged, Output, Progressed
+from tasks.lifecycle import Logged, Output, Progressed
 from tasks.models import Task, User
-from tasks.status import FailureCode, LogLevel, TaskStatus
+from tasks.status import LogLevel
+from tests.integration.asking import code, data, sync
+from tests.integration.rows import BOOM, claimed, stored
 
-pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("redis_url")]
-
-T = TypeVar("T")
-DOCUMENTS = Documents(schema)
-BOOM = Failure(FailureCode.EXCEPTION, "boom", "ValueError", "Traceback: boom")
-
-
-@pytest.fixture(autouse=True)
-async def _hub() -> AsyncIterator[None]:
-    yield
-    await current_hub().stop()
-
-
-@pytest.fixture
-def anna() -> User:
-    return User.objects.create(username="anna")
-
-
-@pytest.fixture
-def ben() -> User:
-    return User.objects.create(username="ben")
-
-
-@pytest.fixture
-def staff() -> User:
-    return User.objects.create(username="staff", is_staff=True)
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("redis_url", "_hub")]
 
 
 @pytest.fixture
@@ -62,59 +31,6 @@ def queries(monkeypatch: pytest.MonkeyPatch) -> list[str]:
 
     monkeypatch.setattr(CursorWrapper, "execute", noting)
     return seen
-
-
-async def sync(fn: Callable[..., T], *args: Any, **kwargs: Any) -> T:
-    """Let test set-up write where it may: the event loop is no place for the ORM."""
-    return await database.write(fn, *args, **kwargs)
-
-
-def viewer_of(user: User) -> Viewer:
-    return Viewer(user.pk, user.is_staff, None, None)
-
-
-def stored(owner: User | None, **changes: Any) -> Task:
-    now = datetime.now(UTC)
-    given: dict[str, Any] = {
-        "id": uuid7(),
-        "type": "reverse_string",
-        "owner": owner,
-        "queue": "default",
-        "arguments": {"text": "abc"},
-        "arguments_digest": b"digest",
-        "status": TaskStatus.QUEUED,
-        "attempt_allowance": 3,
-        "max_attempts": 3,
-        "created_at": now,
-        "updated_at": now,
-    }
-    task = Task(**{**given, **changes})
-    lifecycle.insert([task])
-    return task
-
-
-def claimed(task: Task) -> lifecycle.Claim:
-    claim = lifecycle.claim(task.id, claim_id=uuid4(), incarnation=uuid4(), worker="worker@here", pid=os.getpid())
-    assert claim is not None
-    return claim
-
-
-async def answer(query: str, user: User | None, **variables: Any) -> dict[str, Any]:
-    prepared = DOCUMENTS.prepare(query)
-    assert isinstance(prepared, Prepared), prepared
-    result = execute(prepared, None, variables, Context(ANONYMOUS if user is None else viewer_of(user)))
-    return payload(await result if isawaitable(result) else result)
-
-
-async def data(query: str, user: User | None, **variables: Any) -> Any:
-    found = await answer(query, user, **variables)
-    assert "errors" not in found, found["errors"]
-    return found["data"]
-
-
-async def code(query: str, user: User | None, **variables: Any) -> str:
-    found = await answer(query, user, **variables)
-    return str(found["errors"][0]["extensions"]["code"])
 
 
 # --- who may see what -------------------------------------------------------------------------------------------------

@@ -1,13 +1,11 @@
 """The sources of subscriptions: resumed without a hole, honest about gaps, and slow at nobody else's cost."""
 
 import asyncio
-from collections.abc import AsyncIterator
 from typing import Any
 from uuid import UUID, uuid4
 
 import pytest
 from django.db import connection
-from pytest_django import Settings
 
 from tasks import database, lifecycle
 from tasks.errors import TaskNotFound
@@ -17,33 +15,17 @@ from tasks.models.snapshots import TaskSnapshot
 from tasks.status import EventKind, TaskStatus
 from tests.integration import hub_tools as tools
 from tests.integration.hub_tools import ListSink, do, each_until, open_transactions, pulled, pulled_to_the_end
+from tests.integration.rows import claimed, new_owner, stored
+from tests.waiting import DEADLINE_SECONDS, until
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("redis_url")]
 on_postgresql = pytest.mark.skipif(connection.vendor != "postgresql", reason="SQLite has one writer")
 
 
 @pytest.fixture
-def owner(transactional_db: None) -> User:  # noqa: ARG001 - the order matters
-    return tools.new_owner()
-
-
-@pytest.fixture
-def task(owner: User) -> Task:
-    return tools.stored(owner)
-
-
-@pytest.fixture
-def other_task(owner: User) -> Task:
-    return tools.stored(owner)
-
-
-@pytest.fixture
-async def hub(settings: Settings, task: Task, other_task: Task) -> AsyncIterator[Hub]:  # noqa: ARG001 - they come first
-    settings.TAIL_SECONDS = 0.2
-    hub = Hub()
+async def hub(hub: Hub, task: Task, other_task: Task) -> Hub:  # noqa: ARG001 - they come first
     await hub.ready()
-    yield hub
-    await hub.stop()
+    return hub
 
 
 def anybody(_: TaskSnapshot) -> bool:
@@ -113,7 +95,7 @@ async def test_resume_gives_each_event_since_the_cursor_once(hub: Hub, task: Tas
 
 
 async def test_resume_in_the_middle_of_work_goes_over_into_live_without_a_seam(hub: Hub, task: Task):
-    claim = await do(tools.claimed, task)
+    claim = await do(claimed, task)
     seen: list[int] = []
     cursor = 0
     work = asyncio.create_task(do(tools.log_lines, claim, 400))
@@ -141,7 +123,7 @@ async def test_many_events_are_replayed_in_pages(hub: Hub, task: Task):
 
 
 async def test_cursor_of_another_task_or_of_a_list_does_as_well(hub: Hub, task: Task, other_task: Task):
-    await do(tools.claimed, task)
+    await do(claimed, task)
     cursor = (await do(ids_of, other_task))[0]
 
     [frame] = await pulled(source_of(hub, task, after=cursor), 1)
@@ -253,7 +235,7 @@ async def test_frames_of_one_event_are_shared_between_those_who_watch_its_task(h
         source_of(hub, task).listen(sink)
     await each_until(sinks, lambda sink: sink.frames)
 
-    claim = await do(tools.claimed, task)
+    claim = await do(claimed, task)
     await each_until(sinks, lambda sink: sink.events)
     await do(lifecycle.succeed, claim, {"text": "cba"})
     await each_until(sinks, lambda sink: sink.has_ended)
@@ -267,7 +249,7 @@ async def test_frames_of_one_event_are_shared_between_those_who_watch_its_task(h
 async def test_two_tasks_never_see_each_others_events(hub: Hub, task: Task, other_task: Task):
     mine = source_of(hub, task)
     await pulled(mine, 1)
-    await do(tools.claimed, other_task)
+    await do(claimed, other_task)
 
     await do(tools.finished, task)
 
@@ -282,7 +264,7 @@ async def test_live_subscription_has_no_task_of_its_own(hub: Hub, task: Task, ow
     for source, sink in zip(sources, sinks, strict=True):
         source.listen(sink)
     await each_until(sinks, lambda sink: sink.frames)
-    await tools.until(lambda: asyncio.all_tasks() <= before)
+    await until(lambda: asyncio.all_tasks() <= before)
 
     for source in sources:
         await source.aclose()
@@ -326,7 +308,7 @@ async def test_slow_feed_misses_nothing_and_gets_nothing_twice(hub: Hub, owner: 
     await slow.until(lambda: slow.frames)
 
     work = asyncio.gather(do(tools.finished, task, 450), do(tools.finished, other_task, 450))
-    async with asyncio.timeout(tools.DEADLINE_SECONDS):
+    async with asyncio.timeout(DEADLINE_SECONDS):
         while len(slow.events) < 904:
             await slow.until(lambda: slow.full or len(slow.events) >= 904)
             slow.take_all(source)
@@ -347,10 +329,10 @@ async def test_feed_too_far_behind_gets_a_gap_and_goes_on_live(
 
     await do(tools.finished, task, 200)
     last = (await do(ids_of, task))[-1]
-    await tools.until(lambda: slow.full and hub.mark >= last)
+    await until(lambda: slow.full and hub.mark >= last)
     slow.take_all(source)
     await slow.until(lambda: "SLOW_SUBSCRIBER" in slow.kinds)
-    await do(tools.claimed, other_task)
+    await do(claimed, other_task)
     await slow.until(lambda: slow.versions(other_task.id))
 
     assert slow.kinds == ["POSITION", *["EVENT"] * 4, "SLOW_SUBSCRIBER", "EVENT"]
@@ -370,8 +352,8 @@ async def test_feed_begins_with_a_position_from_which_nothing_is_missed(hub: Hub
 
 
 async def test_feed_shows_its_owners_tasks_alone(hub: Hub, owner: User, task: Task):
-    stranger = await do(tools.new_owner)
-    foreign = await do(tools.stored, stranger)
+    stranger = await do(new_owner)
+    foreign = await do(stored, stranger)
     mine, everybodys, nobodys = ListSink(), ListSink(), ListSink()
     for source, sink in (
         (feed_of(hub, owner, after=0), mine),
@@ -390,9 +372,9 @@ async def test_feed_shows_its_owners_tasks_alone(hub: Hub, owner: User, task: Ta
 
 
 async def test_feed_of_several_owners_replays_in_the_order_of_the_log(hub: Hub, owner: User):
-    owners = [owner, *[await do(tools.new_owner) for _ in range(2)]]
+    owners = [owner, *[await do(new_owner) for _ in range(2)]]
     for each in [*owners, *owners]:
-        await do(tools.finished, await do(tools.stored, each))
+        await do(tools.finished, await do(stored, each))
     source = FeedSource(hub, frozenset(each.id for each in owners), anybody, (hub.epoch, 0))
 
     frames = await pulled(source, 18)
@@ -427,13 +409,13 @@ async def test_feed_of_some_kinds_of_event(hub: Hub, owner: User, task: Task):
 
 
 async def test_quiet_feed_is_told_a_new_position_once_there_is_one(hub: Hub, task: Task):
-    stranger = await do(tools.new_owner)
+    stranger = await do(new_owner)
     sink = ListSink()
     feed_of(hub, stranger).listen(sink)
     await sink.until(lambda: sink.frames)
     await do(tools.finished, task)
     last = (await do(ids_of, task))[-1]
-    await tools.until(lambda: hub.mark >= last)
+    await until(lambda: hub.mark >= last)
 
     hub.tell_positions()
     hub.tell_positions()
@@ -452,7 +434,7 @@ async def test_feeds_cursor_below_what_was_pruned_is_a_gap(hub: Hub, owner: User
 
     early.listen(sink)
     await sink.until(lambda: sink.frames)
-    await do(tools.claimed, other_task)
+    await do(claimed, other_task)
     await sink.until(lambda: sink.events)
 
     assert sink.kinds == ["RETENTION", "EVENT"]
@@ -497,15 +479,15 @@ async def test_event_that_commits_late_while_a_feed_resumes_is_not_missed(
 
 
 async def test_feed_resumed_again_and_again_under_load_misses_nothing(hub: Hub, owner: User):
-    tasks = [await do(tools.stored, owner) for _ in range(4)]
+    tasks = [await do(stored, owner) for _ in range(4)]
     cursor = (await pulled(feed_of(hub, owner), 1))[0].cursor_id
     seen: dict[UUID, set[int]] = {task.id: set() for task in tasks}
 
     async def work(task: Task) -> None:
-        await do(tools.log_lines, await do(tools.claimed, task), 100)
+        await do(tools.log_lines, await do(claimed, task), 100)
 
     working = asyncio.gather(*(work(task) for task in tasks))
-    async with asyncio.timeout(tools.DEADLINE_SECONDS):
+    async with asyncio.timeout(DEADLINE_SECONDS):
         while not all(set(range(2, 103)) <= versions for versions in seen.values()):
             source = feed_of(hub, owner, after=cursor)
             for frame in await pulled(source, 1):

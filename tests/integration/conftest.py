@@ -1,0 +1,64 @@
+"""Who and what most of these tests need: users, tasks, a hub, a worker that the test plays."""
+
+from collections.abc import AsyncIterator, Iterator
+
+import pytest
+from pytest_django.fixtures import Settings
+
+from tasks.hub import Hub, current_hub
+from tasks.models import Task, User
+from tests.integration.rows import new_owner, stored
+from tests.integration.worker_scene import Scene
+
+
+@pytest.fixture
+def anna() -> User:
+    return User.objects.create(username="anna")
+
+
+@pytest.fixture
+def ben() -> User:
+    return User.objects.create(username="ben")
+
+
+@pytest.fixture
+def staff() -> User:
+    return User.objects.create(username="staff", is_staff=True)
+
+
+@pytest.fixture
+def owner(transactional_db: None) -> User:  # noqa: ARG001 - the order matters
+    return new_owner()
+
+
+@pytest.fixture
+def task(owner: User) -> Task:
+    return stored(owner)
+
+
+@pytest.fixture
+def other_task(owner: User) -> Task:
+    return stored(owner)
+
+
+@pytest.fixture
+async def _hub() -> AsyncIterator[None]:
+    """End this loop's own hub, if the test has woken it."""
+    yield
+    await current_hub().stop()
+
+
+@pytest.fixture
+async def hub(settings: Settings) -> AsyncIterator[Hub]:
+    """A hub of the test's own, not started yet, which tails the log five times a second."""
+    settings.TAIL_SECONDS = 0.2
+    hub = Hub()
+    yield hub
+    await hub.stop()
+
+
+@pytest.fixture
+def scene(monkeypatch: pytest.MonkeyPatch) -> Iterator[Scene]:
+    scene = Scene(monkeypatch)
+    yield scene
+    scene.place.caller.close()
