@@ -17,6 +17,7 @@ from typing import Any, Final
 import psycopg2
 
 from project.servers import Child, Valkey, free_port
+from tests.services import WORKER
 from tests.waiting import wait_for as wait_for
 
 ROOT: Final = Path(__file__).resolve().parent.parent.parent
@@ -134,7 +135,7 @@ class Databases:
         """Return a new one with the tables and nothing in them."""
         if self._template is None:
             self._template = self._migrated()
-        name = f"taskfeed_e2e_{next(_numbers)}"
+        name = f"taskfeed_e2e_{WORKER}{next(_numbers)}"
         if self._is_sqlite:
             shutil.copy(self._directory / self._template, self._directory / name)
         else:
@@ -143,7 +144,7 @@ class Databases:
 
     def empty(self) -> Database:
         """Return a new one without tables."""
-        name = f"taskfeed_e2e_{next(_numbers)}"
+        name = f"taskfeed_e2e_{WORKER}{next(_numbers)}"
         if not self._is_sqlite:
             self._create(f'CREATE DATABASE "{name}"', name)
         return Database(self._url(name))
