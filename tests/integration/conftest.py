@@ -1,6 +1,7 @@
 """Who and what most of these tests need: users, tasks, a hub, a worker that the test plays."""
 
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Generator, Iterator
+from uuid import uuid4
 
 import pytest
 from pytest_django.fixtures import Settings
@@ -9,6 +10,7 @@ from tasks.hub import Hub, current_hub
 from tasks.models import Task, User
 from tests.integration.rows import new_owner, stored
 from tests.integration.worker_scene import Scene
+from tests.unit.api.socket.peer import COMMANDS, Server, serve
 
 
 @pytest.fixture
@@ -62,3 +64,15 @@ def scene(monkeypatch: pytest.MonkeyPatch) -> Iterator[Scene]:
     scene = Scene(monkeypatch)
     yield scene
     scene.place.caller.close()
+
+
+@pytest.fixture(scope="module", params=list(COMMANDS))
+def server(request: pytest.FixtureRequest) -> Generator[Server]:
+    with serve(request.param) as running:
+        yield running
+
+
+@pytest.fixture
+def room() -> str:
+    """Name a room that no other test knows."""
+    return uuid4().hex

@@ -9,16 +9,20 @@ from typing import Any
 from uuid import UUID
 
 import psycopg2
+import pytest
 from channels_redis.pubsub import RedisPubSubChannelLayer
 from django.db import connection, transaction
 
 from tasks import database, lifecycle
-from tasks.hub import EventSource, Frame
+from tasks.hub import EventSource, FeedSource, Frame, Hub
 from tasks.lifecycle import Claim, Logged, Progressed
-from tasks.models import Task
+from tasks.models import Task, User
 from tasks.status import LogLevel
 from tests.integration.rows import claimed
 from tests.waiting import DEADLINE_SECONDS
+
+on_postgresql = pytest.mark.skipif(connection.vendor != "postgresql", reason="SQLite has one writer")
+
 
 # ---- tasks ----------------------------------------------------------------------------------------------------------
 
@@ -201,6 +205,14 @@ async def pulled(source: EventSource, count: int) -> list[Frame]:
 async def pulled_to_the_end(source: EventSource) -> list[Frame]:
     async with asyncio.timeout(DEADLINE_SECONDS):
         return [frame async for frame in source]
+
+
+async def feed_of(hub: Hub, owner: User) -> ListSink:
+    """Attach a feed and wait until it is live."""
+    sink = ListSink()
+    FeedSource(hub, frozenset({owner.id}), lambda _: True).listen(sink)
+    await sink.until(lambda: sink.frames)
+    return sink
 
 
 # ---- bad channel layers ---------------------------------------------------------------------------------------------

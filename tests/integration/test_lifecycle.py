@@ -1,6 +1,5 @@
 """The store's promises, kept on PostgreSQL and on SQLite alike (`TASKFEED_TEST_STORE`)."""
 
-import os
 import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -37,10 +36,6 @@ def statuses(task: Task) -> list[str]:
 def assert_log_is_whole(task: Task) -> None:
     versions = list(Event.objects.filter(task_id=task.id).order_by("id").values_list("version", flat=True))
     assert versions == list(range(1, Task.objects.get(id=task.id).version + 1))
-
-
-def test_the_store_is_the_one_that_was_asked_for():
-    assert connection.vendor == os.environ.get("TASKFEED_TEST_STORE", "postgresql")
 
 
 def test_a_task_runs_from_queued_to_its_result(owner: User):
