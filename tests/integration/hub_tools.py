@@ -58,6 +58,28 @@ def setting(name: str) -> str:
         return str(cursor.fetchone()[0])
 
 
+@contextmanager
+def planned_anew(table: str) -> Iterator[None]:
+    """While inside, the planner knows nothing of a table, whose rows are gone, and won't read it as a whole.
+
+    Else it would go by the space that deleted rows have left, or find that a scan of a few rows is cheapest.
+    """
+    with connection.cursor() as cursor:
+        cursor.execute(f"TRUNCATE {table} CASCADE")
+        cursor.execute("SET enable_seqscan = off")
+        try:
+            yield
+        finally:
+            cursor.execute("RESET enable_seqscan")
+
+
+def explain(sql: str) -> str:
+    """Return PostgreSQL's plan of a query."""
+    with connection.cursor() as cursor:
+        cursor.execute(f"EXPLAIN {sql}")
+        return "\n".join(row[0] for row in cursor.fetchall())
+
+
 def do(fn: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
     """Work on the database from a test's coroutine."""
     return database.write(fn, *args, **kwargs)

@@ -14,7 +14,16 @@ from tasks import channel, database, lifecycle
 from tasks.hub import Hub, TaskSource, current_hub, position, tail
 from tasks.models import Event, Task, User
 from tests.integration import hub_tools as tools
-from tests.integration.hub_tools import ListSink, do, each_until, feed_of, on_postgresql, open_transactions
+from tests.integration.hub_tools import (
+    ListSink,
+    do,
+    each_until,
+    explain,
+    feed_of,
+    on_postgresql,
+    open_transactions,
+    planned_anew,
+)
 from tests.integration.rows import claimed, new_task, stored
 from tests.waiting import DEADLINE_SECONDS, until
 
@@ -277,25 +286,17 @@ def test_round_at_a_quiet_log_costs_three_small_queries(owner: User):
     "holes", [[(5, 5)], [(i, i) for i in range(5, 205, 2)], [(5, 10**9)]], ids=["one", "many", "a wide one"]
 )
 def test_holes_are_read_by_the_primary_key(owner: User, holes: list[tuple[int, int]]):
-    for _ in range(3):
-        stored(owner)
-    with connection.cursor() as cursor:
-        cursor.execute("SET enable_seqscan = off")
+    with planned_anew("tasks_event"):
+        for _ in range(3):
+            stored(owner)
 
-    with CaptureQueriesContext(connection) as queries:
-        tail.read_round(holes, 10**9, None, wants_number=False)
+        with CaptureQueriesContext(connection) as queries:
+            tail.read_round(holes, 10**9, None, wants_number=False)
+        read = [query["sql"] for query in queries if 'tasks_event"' in query["sql"] and "BETWEEN" in query["sql"]]
+        plans = [explain(sql) for sql in read]
 
-    for query in queries:
-        if 'tasks_event"' in query["sql"] and "BETWEEN" in query["sql"]:
-            assert "tasks_event_pkey" in "".join(explain(query["sql"]))
-    with connection.cursor() as cursor:
-        cursor.execute("RESET enable_seqscan")
-
-
-def explain(sql: str) -> list[str]:
-    with connection.cursor() as cursor:
-        cursor.execute(f"EXPLAIN {sql}")
-        return [row[0] for row in cursor.fetchall()]
+    assert plans
+    assert all("tasks_event_pkey" in plan for plan in plans), plans
 
 
 async def rounds(hub: Hub, count: int) -> None:
