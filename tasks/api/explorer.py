@@ -4,7 +4,6 @@ from importlib import resources
 from pathlib import Path
 from typing import Final
 
-from django.conf import settings
 from django.contrib.staticfiles import finders
 
 # What the page may load and run is said in its own head, as the two pages differ in it. In a frame it never belongs: a
@@ -28,17 +27,8 @@ def page() -> bytes:
 
     Read from the disk each time, since only people open it.
     """
-    built = built_page()
-    return built.read_bytes() if built else fallback()
-
-
-def built_page() -> Path | None:
-    """Return where the bundler's page is, among the sources of static files or where they were collected."""
-    found = finders.find(BUILT_PAGE)
-    if found:
-        return Path(found)
-    collected = Path(settings.STATIC_ROOT or "") / BUILT_PAGE
-    return collected if collected.is_file() else None
+    built = finders.find(BUILT_PAGE)
+    return Path(built).read_bytes() if built else fallback()
 
 
 def fallback() -> bytes:

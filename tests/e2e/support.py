@@ -7,10 +7,9 @@ import shutil
 import signal
 import sqlite3
 import sys
-import time
 import urllib.error
 import urllib.request
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from contextlib import closing
 from pathlib import Path
 from typing import Any, Final
@@ -18,20 +17,13 @@ from typing import Any, Final
 import psycopg2
 
 from project.servers import Child, Valkey, free_port
+from tests.services import WORKER
+from tests.waiting import wait_for as wait_for
 
 ROOT: Final = Path(__file__).resolve().parent.parent.parent
 READY_SECONDS: Final = 40.0
 PASSPHRASE: Final = "a long enough passphrase"
 _numbers = itertools.count(1)
-
-
-def wait_for(fact: Callable[[], Any], seconds: float = 10.0, what: str = "the fact") -> Any:
-    """Return the first true value of `fact()`; fail when `seconds` have passed without one."""
-    deadline = time.monotonic() + seconds
-    while not (value := fact()):
-        assert time.monotonic() < deadline, f"waited {seconds:g} s for {what}"
-        time.sleep(0.02)
-    return value
 
 
 class GraphQLErrors(AssertionError):
@@ -143,7 +135,7 @@ class Databases:
         """Return a new one with the tables and nothing in them."""
         if self._template is None:
             self._template = self._migrated()
-        name = f"taskfeed_e2e_{next(_numbers)}"
+        name = f"taskfeed_e2e_{WORKER}{next(_numbers)}"
         if self._is_sqlite:
             shutil.copy(self._directory / self._template, self._directory / name)
         else:
@@ -152,7 +144,7 @@ class Databases:
 
     def empty(self) -> Database:
         """Return a new one without tables."""
-        name = f"taskfeed_e2e_{next(_numbers)}"
+        name = f"taskfeed_e2e_{WORKER}{next(_numbers)}"
         if not self._is_sqlite:
             self._create(f'CREATE DATABASE "{name}"', name)
         return Database(self._url(name))

@@ -4,61 +4,27 @@ import asyncio
 import random
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
-from datetime import UTC, datetime
 from functools import partial
 from typing import Any
-from uuid import UUID, uuid4
+from uuid import UUID
 
 import psycopg2
+import pytest
 from channels_redis.pubsub import RedisPubSubChannelLayer
 from django.db import connection, transaction
-from uuid_utils.compat import uuid7
 
 from tasks import database, lifecycle
-from tasks.hub import EventSource, Frame
+from tasks.hub import EventSource, FeedSource, Frame, Hub
 from tasks.lifecycle import Claim, Logged, Progressed
 from tasks.models import Task, User
-from tasks.status import LogLevel, TaskStatus
+from tasks.status import LogLevel
+from tests.integration.rows import claimed
+from tests.waiting import DEADLINE_SECONDS
 
-DEADLINE_SECONDS = 20.0
-"""For a fact that a test waits for; most are there within milliseconds."""
+on_postgresql = pytest.mark.skipif(connection.vendor != "postgresql", reason="SQLite has one writer")
 
 
 # ---- tasks ----------------------------------------------------------------------------------------------------------
-
-
-def new_owner() -> User:
-    return User.objects.create(username=f"user-{uuid4()}")
-
-
-def new_row(owner: User, **changes: Any) -> Task:
-    now = datetime.now(UTC)
-    given = {
-        "id": uuid7(),
-        "type": "reverse_string",
-        "owner": owner,
-        "queue": "default",
-        "arguments": {"text": "abc"},
-        "arguments_digest": b"digest",
-        "status": TaskStatus.QUEUED,
-        "attempt_allowance": 3,
-        "max_attempts": 3,
-        "created_at": now,
-        "updated_at": now,
-    }
-    return Task(**{**given, **changes})
-
-
-def stored(owner: User, **changes: Any) -> Task:
-    task = new_row(owner, **changes)
-    lifecycle.insert([task])
-    return task
-
-
-def claimed(task: Task) -> Claim:
-    claim = lifecycle.claim(task.id, claim_id=uuid4(), incarnation=uuid4(), worker="worker@here", pid=1)
-    assert claim is not None
-    return claim
 
 
 def log_lines(claim: Claim, count: int) -> None:
@@ -90,6 +56,28 @@ def setting(name: str) -> str:
     with connection.cursor() as cursor:
         cursor.execute("SELECT current_setting(%s)", [name])
         return str(cursor.fetchone()[0])
+
+
+@contextmanager
+def planned_anew(table: str) -> Iterator[None]:
+    """While inside, the planner knows nothing of a table, whose rows are gone, and won't read it as a whole.
+
+    Else it would go by the space that deleted rows have left, or find that a scan of a few rows is cheapest.
+    """
+    with connection.cursor() as cursor:
+        cursor.execute(f"TRUNCATE {table} CASCADE")
+        cursor.execute("SET enable_seqscan = off")
+        try:
+            yield
+        finally:
+            cursor.execute("RESET enable_seqscan")
+
+
+def explain(sql: str) -> str:
+    """Return PostgreSQL's plan of a query."""
+    with connection.cursor() as cursor:
+        cursor.execute(f"EXPLAIN {sql}")
+        return "\n".join(row[0] for row in cursor.fetchall())
 
 
 def do(fn: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
@@ -230,13 +218,6 @@ async def each_until(sinks: Iterable[ListSink], fact: Callable[[ListSink], Any])
         await sink.until(partial(fact, sink))
 
 
-async def until(fact: Callable[[], Any]) -> None:
-    """Wait for a fact that nothing announces."""
-    async with asyncio.timeout(DEADLINE_SECONDS):
-        while not fact():  # noqa: ASYNC110 - nothing announces it
-            await asyncio.sleep(0.005)
-
-
 async def pulled(source: EventSource, count: int) -> list[Frame]:
     """Pull so many frames."""
     async with asyncio.timeout(DEADLINE_SECONDS):
@@ -246,6 +227,14 @@ async def pulled(source: EventSource, count: int) -> list[Frame]:
 async def pulled_to_the_end(source: EventSource) -> list[Frame]:
     async with asyncio.timeout(DEADLINE_SECONDS):
         return [frame async for frame in source]
+
+
+async def feed_of(hub: Hub, owner: User) -> ListSink:
+    """Attach a feed and wait until it is live."""
+    sink = ListSink()
+    FeedSource(hub, frozenset({owner.id}), lambda _: True).listen(sink)
+    await sink.until(lambda: sink.frames)
+    return sink
 
 
 # ---- bad channel layers ---------------------------------------------------------------------------------------------

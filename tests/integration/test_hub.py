@@ -1,7 +1,7 @@
 """The hub between a real channel layer and a real event log."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -11,37 +11,23 @@ from django.test.utils import CaptureQueriesContext
 from pytest_django import Settings
 
 from tasks import channel, database, lifecycle
-from tasks.errors import StoreUnavailable
-from tasks.hub import FeedSource, Hub, TaskSource, current_hub, position, tail
-from tasks.models import Event, EventLog, Task, User
+from tasks.hub import Hub, TaskSource, current_hub, position, tail
+from tasks.models import Event, Task, User
 from tests.integration import hub_tools as tools
-from tests.integration.hub_tools import ListSink, do, each_until, open_transactions, until
+from tests.integration.hub_tools import (
+    ListSink,
+    do,
+    each_until,
+    explain,
+    feed_of,
+    on_postgresql,
+    open_transactions,
+    planned_anew,
+)
+from tests.integration.rows import claimed, new_task, stored
+from tests.waiting import DEADLINE_SECONDS, until
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("redis_url")]
-on_postgresql = pytest.mark.skipif(connection.vendor != "postgresql", reason="SQLite has one writer")
-
-
-@pytest.fixture
-def owner(transactional_db: None) -> User:  # noqa: ARG001 - the order matters
-    return tools.new_owner()
-
-
-@pytest.fixture
-def task(owner: User) -> Task:
-    return tools.stored(owner)
-
-
-@pytest.fixture
-def other_task(owner: User) -> Task:
-    return tools.stored(owner)
-
-
-@pytest.fixture
-async def hub(settings: Settings) -> AsyncIterator[Hub]:
-    settings.TAIL_SECONDS = 0.2
-    hub = Hub()
-    yield hub
-    await hub.stop()
 
 
 @pytest.fixture
@@ -55,14 +41,6 @@ def use_layer(monkeypatch: pytest.MonkeyPatch, settings: Settings) -> Callable[[
         return made
 
     return use
-
-
-async def feed_of(hub: Hub, owner: User) -> ListSink:
-    """Attach a feed and wait until it is live."""
-    sink = ListSink()
-    FeedSource(hub, frozenset({owner.id}), lambda _: True).listen(sink)
-    await sink.until(lambda: sink.frames)
-    return sink
 
 
 # ---- the channel layer ----------------------------------------------------------------------------------------------
@@ -81,7 +59,7 @@ async def test_events_are_told_as_they_happen(hub: Hub, owner: User, task: Task)
 
 async def test_event_too_big_for_the_layer_is_read_from_the_log(hub: Hub, owner: User, task: Task):
     feed = await feed_of(hub, owner)
-    claim = await do(tools.claimed, task)
+    claim = await do(claimed, task)
 
     await do(lifecycle.succeed, claim, {"text": "x" * 50_000})
     await feed.until(lambda: len(feed.events) == 2)
@@ -99,7 +77,7 @@ async def test_everything_is_told_once_and_in_order_over_a_bad_layer(
     TaskSource(hub, task.id, lambda _: True).listen(watcher)
     await watcher.until(lambda: watcher.frames)
 
-    claim = await do(tools.claimed, task)
+    claim = await do(claimed, task)
     await do(tools.log_lines, claim, 60)
     await do(tools.log_lines_at_once, claim, 60)
     await do(lifecycle.succeed, claim, {"text": "cba"})
@@ -244,10 +222,10 @@ async def test_start_beside_a_stuck_writer_reads_no_more_than_the_connections_th
 @on_postgresql
 async def test_hubs_that_start_under_load_miss_nothing(settings: Settings, owner: User):
     settings.TAIL_SECONDS = 0.2
-    tasks = [await do(tools.stored, owner) for _ in range(4)]
+    tasks = [await do(stored, owner) for _ in range(4)]
 
     async def work(task: Task) -> None:
-        claim = await do(tools.claimed, task)
+        claim = await do(claimed, task)
         await do(tools.log_lines, claim, 150)
 
     working = [asyncio.create_task(work(task)) for task in tasks]
@@ -268,130 +246,16 @@ async def test_hubs_that_start_under_load_miss_nothing(settings: Settings, owner
         await hub.stop()
 
 
-# ---- the epoch ------------------------------------------------------------------------------------------------------
-
-
-async def test_epoch_stays_over_restarts(hub: Hub):
-    await hub.ready()
-    epoch = hub.epoch
-    await hub.stop()
-
-    await hub.ready()
-
-    assert hub.epoch == epoch
-
-
-async def test_hub_that_stops_ends_its_subscriptions_and_starts_again(hub: Hub, owner: User, task: Task):
-    feed = await feed_of(hub, owner)
-
-    await hub.stop()
-    assert isinstance(feed.error, StoreUnavailable)
-
-    again = await feed_of(hub, owner)
-    await do(tools.finished, task)
-    await again.until(lambda: len(again.events) == 2)
-
-
-@on_postgresql
-def test_database_with_another_identity_has_a_new_epoch():
-    epoch = position.bind_epoch()
-    assert position.bind_epoch() == epoch
-    EventLog.objects.update(bound_to="1/1/1")
-
-    renewed = position.bind_epoch()
-
-    assert renewed != epoch
-    assert position.bind_epoch() == renewed
-
-
-@pytest.mark.parametrize(
-    ("stored", "ours", "both"),
-    [
-        ("", "1/2/3", "1/2/3"),
-        ("1/2/3", "1/2/3", "1/2/3"),
-        ("1/2/3", "?/2/3", "1/2/3"),
-        ("?/2/3", "1/2/3", "1/2/3"),
-        ("1/2/3", "1/3/3", None),
-        ("1/2/3", "?/2/4", None),
-    ],
-    ids=["first use", "same", "may not read all", "may read more", "other timeline", "other database"],
-)
-def test_identity_is_compared_as_far_as_it_is_known(stored: str, ours: str, both: str | None):
-    assert position.merged(stored, ours) == both
-
-
-async def test_new_epoch_is_noticed_by_hubs_that_run(hub: Hub, owner: User, task: Task):
-    feed, watcher = await feed_of(hub, owner), ListSink()
-    TaskSource(hub, task.id, lambda _: True).listen(watcher)
-    await watcher.until(lambda: watcher.frames)
-
-    epoch = await do(position.new_epoch)
-    await feed.until(lambda: len(feed.frames) == 2)
-    await watcher.until(lambda: len(watcher.frames) == 3)
-    await do(tools.finished, task)
-    await watcher.until(lambda: watcher.has_ended)
-    await feed.until(lambda: len(feed.events) == 2)
-
-    assert hub.epoch == epoch
-    assert feed.kinds[:2] == ["POSITION", "EPOCH_CHANGED"]
-    assert watcher.kinds == ["SNAPSHOT", "EPOCH_CHANGED", "SNAPSHOT", "EVENT", "EVENT"]
-    assert {frame.epoch for frame in watcher.frames[1:]} == {epoch}
-
-
-@on_postgresql
-async def test_database_that_turns_out_to_be_another_one_is_noticed_by_hubs_that_run(hub: Hub, owner: User):
-    feed = await feed_of(hub, owner)
-    await do(lambda: EventLog.objects.update(bound_to="1/1/1"))
-
-    hub._server = "as it was before a fail-over"  # noqa: SLF001 - there is one server only
-    await feed.until(lambda: len(feed.frames) == 2)
-
-    assert feed.kinds == ["POSITION", "EPOCH_CHANGED"]
-
-
-async def test_hub_that_fails_ends_its_subscriptions_and_starts_again(
-    hub: Hub, owner: User, task: Task, monkeypatch: pytest.MonkeyPatch
-):
-    feed = await feed_of(hub, owner)
-    with monkeypatch.context() as patched:
-        patched.setattr(tail, "read_round", None)
-        await feed.until(lambda: feed.error)
-
-    again = await feed_of(hub, owner)
-    await do(tools.finished, task)
-    await again.until(lambda: len(again.events) == 2)
-
-
-@on_postgresql
-async def test_log_that_went_back_has_a_new_epoch(hub: Hub, owner: User, task: Task):
-    await do(tools.finished, task)
-    feed = await feed_of(hub, owner)
-    epoch = hub.epoch
-
-    def restore() -> None:
-        Event.objects.filter(version__gt=1).delete()
-        with connection.cursor() as cursor:
-            cursor.execute(
-                "SELECT setval(pg_get_serial_sequence('tasks_event', 'id'), (SELECT max(id) FROM tasks_event))"
-            )
-
-    await do(restore)
-    await feed.until(lambda: len(feed.frames) == 2)
-
-    assert feed.kinds == ["POSITION", "EPOCH_CHANGED"]
-    assert hub.epoch != epoch
-
-
 # ---- waiting, and cost ----------------------------------------------------------------------------------------------
 
 
 async def test_waiter_attaches_to_a_task_that_does_not_exist_yet(hub: Hub, owner: User):
-    row = tools.new_row(owner)
+    row = new_task(owner)
     async with hub.final_waiter(row.id) as final:
         await do(lifecycle.insert, [row])
         await do(tools.finished, row)
 
-        task = await asyncio.wait_for(final, tools.DEADLINE_SECONDS)
+        task = await asyncio.wait_for(final, DEADLINE_SECONDS)
 
     assert (task.status, task.version, task.result) == ("SUCCEEDED", 3, {"text": "cba"})
 
@@ -406,7 +270,7 @@ async def test_use_before_the_start_is_refused(hub: Hub):
 
 
 def test_round_at_a_quiet_log_costs_three_small_queries(owner: User):
-    tools.stored(owner)
+    stored(owner)
     position.bind_epoch()
     highest = tail.last_visible(0)
 
@@ -422,25 +286,17 @@ def test_round_at_a_quiet_log_costs_three_small_queries(owner: User):
     "holes", [[(5, 5)], [(i, i) for i in range(5, 205, 2)], [(5, 10**9)]], ids=["one", "many", "a wide one"]
 )
 def test_holes_are_read_by_the_primary_key(owner: User, holes: list[tuple[int, int]]):
-    for _ in range(3):
-        tools.stored(owner)
-    with connection.cursor() as cursor:
-        cursor.execute("SET enable_seqscan = off")
+    with planned_anew("tasks_event"):
+        for _ in range(3):
+            stored(owner)
 
-    with CaptureQueriesContext(connection) as queries:
-        tail.read_round(holes, 10**9, None, wants_number=False)
+        with CaptureQueriesContext(connection) as queries:
+            tail.read_round(holes, 10**9, None, wants_number=False)
+        read = [query["sql"] for query in queries if 'tasks_event"' in query["sql"] and "BETWEEN" in query["sql"]]
+        plans = [explain(sql) for sql in read]
 
-    for query in queries:
-        if 'tasks_event"' in query["sql"] and "BETWEEN" in query["sql"]:
-            assert "tasks_event_pkey" in "".join(explain(query["sql"]))
-    with connection.cursor() as cursor:
-        cursor.execute("RESET enable_seqscan")
-
-
-def explain(sql: str) -> list[str]:
-    with connection.cursor() as cursor:
-        cursor.execute(f"EXPLAIN {sql}")
-        return [row[0] for row in cursor.fetchall()]
+    assert plans
+    assert all("tasks_event_pkey" in plan for plan in plans), plans
 
 
 async def rounds(hub: Hub, count: int) -> None:

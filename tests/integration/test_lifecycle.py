@@ -1,6 +1,5 @@
 """The store's promises, kept on PostgreSQL and on SQLite alike (`TASKFEED_TEST_STORE`)."""
 
-import os
 import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -10,17 +9,15 @@ from uuid import UUID, uuid4
 
 import pytest
 from django.db import connection
-from uuid_utils.compat import uuid7
 
 from tasks import lifecycle
 from tasks.broker import Message
-from tasks.lifecycle import Claim, Failure, Logged, Output, Progressed
+from tasks.lifecycle import Claim, Logged, Output, Progressed
 from tasks.models import Attempt, Event, Task, User
-from tasks.status import TRANSITIONS, AttemptStatus, FailureCode, LogLevel, TaskPriority, TaskStatus
+from tasks.status import TRANSITIONS, AttemptStatus, LogLevel, TaskPriority, TaskStatus
+from tests.integration.rows import BOOM, claimed, new_task, stored, try_claim
 
 pytestmark = pytest.mark.django_db(transaction=True)
-
-BOOM = Failure(FailureCode.EXCEPTION, "boom", "ValueError", "Traceback: boom")
 
 
 @pytest.fixture(autouse=True)
@@ -31,45 +28,6 @@ def _nothing_but_legal_transitions() -> Iterator[None]:
     assert {(old, new) for old, new in told if old} <= set(TRANSITIONS)
 
 
-@pytest.fixture
-def owner() -> User:
-    return User.objects.create(username=f"user-{uuid4()}")
-
-
-def new_task(owner: User, **changes: Any) -> Task:
-    now = datetime.now(UTC)
-    given = {
-        "id": uuid7(),
-        "type": "reverse_string",
-        "owner": owner,
-        "queue": "default",
-        "arguments": {"text": "abc"},
-        "arguments_digest": b"digest",
-        "status": TaskStatus.QUEUED,
-        "attempt_allowance": 3,
-        "max_attempts": 3,
-        "created_at": now,
-        "updated_at": now,
-    }
-    return Task(**{**given, **changes})
-
-
-def stored(owner: User, **changes: Any) -> Task:
-    task = new_task(owner, **changes)
-    lifecycle.insert([task])
-    return task
-
-
-def claimed(task: Task) -> Claim:
-    claim = try_claim(task)
-    assert claim is not None
-    return claim
-
-
-def try_claim(task: Task) -> Claim | None:
-    return lifecycle.claim(task.id, claim_id=uuid4(), incarnation=uuid4(), worker="worker@here", pid=os.getpid())
-
-
 def statuses(task: Task) -> list[str]:
     """The statuses as the log tells them."""
     return list(Event.objects.filter(task_id=task.id, kind="STATUS").order_by("id").values_list("status", flat=True))
@@ -78,10 +36,6 @@ def statuses(task: Task) -> list[str]:
 def assert_log_is_whole(task: Task) -> None:
     versions = list(Event.objects.filter(task_id=task.id).order_by("id").values_list("version", flat=True))
     assert versions == list(range(1, Task.objects.get(id=task.id).version + 1))
-
-
-def test_the_store_is_the_one_that_was_asked_for():
-    assert connection.vendor == os.environ.get("TASKFEED_TEST_STORE", "postgresql")
 
 
 def test_a_task_runs_from_queued_to_its_result(owner: User):

@@ -1,6 +1,5 @@
 """Mutations and subscriptions through the schema, on the real store; their workers are played by the tests."""
 
-from collections.abc import AsyncIterator
 from inspect import isawaitable
 from typing import Any
 from uuid import UUID
@@ -12,11 +11,11 @@ from tasks import database, lifecycle
 from tasks.api.execution import Context, Prepared, subscribe
 from tasks.api.execution.payloads import payload
 from tasks.api.viewer import ANONYMOUS
-from tasks.hub import current_hub
 from tasks.models import Task, User
-from tests.integration.test_queries import DOCUMENTS, claimed, code, data, stored, sync, viewer_of
+from tests.integration.asking import DOCUMENTS, code, data, sync, viewer_of
+from tests.integration.rows import claimed, stored
 
-pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("redis_url")]
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("redis_url", "_hub")]
 
 SUBMIT = """
     mutation ($input: SubmitTaskInput!, $wait: Float! = 0) { submitTask(input: $input, waitSeconds: $wait) {
@@ -41,22 +40,6 @@ FEED = """
       kind cursor matches task { id status } event { version }
     } }
 """
-
-
-@pytest.fixture(autouse=True)
-async def _hub() -> AsyncIterator[None]:
-    yield
-    await current_hub().stop()
-
-
-@pytest.fixture
-def anna() -> User:
-    return User.objects.create(username="anna")
-
-
-@pytest.fixture
-def ben() -> User:
-    return User.objects.create(username="ben")
 
 
 class Watching:

@@ -24,12 +24,12 @@ from tasks.errors import Unauthenticated
 from tasks.hub import current_hub
 from tasks.models import AccessToken, Task, User
 from tests.asgi_client import AsgiClient
-from tests.integration.test_queries import DOCUMENTS
+from tests.integration.asking import DOCUMENTS
+from tests.waiting import DEADLINE_SECONDS, until
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
 PASSWORD = "correct horse battery"
-DEADLINE_SECONDS = 20.0
 OWN_PAGE, FOREIGN_PAGE = b"http://testserver", b"https://evil.example"
 ME = "{ me { username } }"
 LOGOUT = "mutation { logout { ok } }"
@@ -292,9 +292,7 @@ async def _one_waiter_a_user(settings: Settings, redis_url: str) -> AsyncIterato
 
 async def until_stored() -> None:
     """Wait until the first task is there: then its submission waits for its end."""
-    async with asyncio.timeout(DEADLINE_SECONDS):
-        while not await database.read(Task.objects.count):
-            pass
+    await until(lambda: database.read(Task.objects.count))
 
 
 async def answer_with_waiting(client: AsgiClient, bearer: dict[str, str], seconds: float) -> Any:

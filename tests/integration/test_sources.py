@@ -1,77 +1,35 @@
 """The sources of subscriptions: resumed without a hole, honest about gaps, and slow at nobody else's cost."""
 
 import asyncio
-from collections.abc import AsyncIterator
 from typing import Any
-from uuid import UUID, uuid4
+from uuid import uuid4
 
 import pytest
-from django.db import connection
-from pytest_django import Settings
 
 from tasks import database, lifecycle
 from tasks.errors import TaskNotFound
-from tasks.hub import Cursor, FeedSource, Hub, TaskSource, feed_source, position
-from tasks.models import Event, EventLog, Task, User
-from tasks.models.snapshots import TaskSnapshot
-from tasks.status import EventKind, TaskStatus
+from tasks.hub import Hub, TaskSource, feed_source, position
+from tasks.models import Task, User
+from tasks.status import EventKind
 from tests.integration import hub_tools as tools
-from tests.integration.hub_tools import ListSink, do, each_until, open_transactions, pulled, pulled_to_the_end
+from tests.integration.hub_tools import (
+    ListSink,
+    do,
+    each_until,
+    pulled,
+    pulled_to_the_end,
+)
+from tests.integration.rows import claimed
+from tests.integration.sources import anybody, delete_versions, feed_of, ids_of, source_of
+from tests.waiting import DEADLINE_SECONDS, until
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("redis_url")]
-on_postgresql = pytest.mark.skipif(connection.vendor != "postgresql", reason="SQLite has one writer")
 
 
 @pytest.fixture
-def owner(transactional_db: None) -> User:  # noqa: ARG001 - the order matters
-    return tools.new_owner()
-
-
-@pytest.fixture
-def task(owner: User) -> Task:
-    return tools.stored(owner)
-
-
-@pytest.fixture
-def other_task(owner: User) -> Task:
-    return tools.stored(owner)
-
-
-@pytest.fixture
-async def hub(settings: Settings, task: Task, other_task: Task) -> AsyncIterator[Hub]:  # noqa: ARG001 - they come first
-    settings.TAIL_SECONDS = 0.2
-    hub = Hub()
+async def hub(hub: Hub, task: Task, other_task: Task) -> Hub:  # noqa: ARG001 - they come first
     await hub.ready()
-    yield hub
-    await hub.stop()
-
-
-def anybody(_: TaskSnapshot) -> bool:
-    return True
-
-
-def is_running(task: TaskSnapshot) -> bool:
-    return task.status == TaskStatus.RUNNING
-
-
-def source_of(hub: Hub, task: Task, after: int | None = None, **options: Any) -> TaskSource:
-    cursor = None if after is None else Cursor(hub.epoch, after)
-    return TaskSource(hub, task.id, options.pop("allowed", anybody), cursor, **options)
-
-
-def feed_of(hub: Hub, owner: User | None, after: int | None = None, **options: Any) -> FeedSource:
-    cursor = None if after is None else Cursor(hub.epoch, after)
-    owners = None if owner is None else frozenset({owner.id})
-    return FeedSource(hub, owners, options.pop("matches", anybody), cursor, **options)
-
-
-def ids_of(task: Task) -> list[int]:
-    return list(Event.objects.filter(task_id=task.id).order_by("version").values_list("id", flat=True))
-
-
-def delete_versions(task: Task, *versions: int) -> None:
-    """Prune some events, as a partial retention would."""
-    Event.objects.filter(task_id=task.id, version__in=versions).delete()
+    return hub
 
 
 # ---- one task -------------------------------------------------------------------------------------------------------
@@ -113,7 +71,7 @@ async def test_resume_gives_each_event_since_the_cursor_once(hub: Hub, task: Tas
 
 
 async def test_resume_in_the_middle_of_work_goes_over_into_live_without_a_seam(hub: Hub, task: Task):
-    claim = await do(tools.claimed, task)
+    claim = await do(claimed, task)
     seen: list[int] = []
     cursor = 0
     work = asyncio.create_task(do(tools.log_lines, claim, 400))
@@ -141,7 +99,7 @@ async def test_many_events_are_replayed_in_pages(hub: Hub, task: Task):
 
 
 async def test_cursor_of_another_task_or_of_a_list_does_as_well(hub: Hub, task: Task, other_task: Task):
-    await do(tools.claimed, task)
+    await do(claimed, task)
     cursor = (await do(ids_of, other_task))[0]
 
     [frame] = await pulled(source_of(hub, task, after=cursor), 1)
@@ -253,7 +211,7 @@ async def test_frames_of_one_event_are_shared_between_those_who_watch_its_task(h
         source_of(hub, task).listen(sink)
     await each_until(sinks, lambda sink: sink.frames)
 
-    claim = await do(tools.claimed, task)
+    claim = await do(claimed, task)
     await each_until(sinks, lambda sink: sink.events)
     await do(lifecycle.succeed, claim, {"text": "cba"})
     await each_until(sinks, lambda sink: sink.has_ended)
@@ -267,7 +225,7 @@ async def test_frames_of_one_event_are_shared_between_those_who_watch_its_task(h
 async def test_two_tasks_never_see_each_others_events(hub: Hub, task: Task, other_task: Task):
     mine = source_of(hub, task)
     await pulled(mine, 1)
-    await do(tools.claimed, other_task)
+    await do(claimed, other_task)
 
     await do(tools.finished, task)
 
@@ -282,7 +240,7 @@ async def test_live_subscription_has_no_task_of_its_own(hub: Hub, task: Task, ow
     for source, sink in zip(sources, sinks, strict=True):
         source.listen(sink)
     await each_until(sinks, lambda sink: sink.frames)
-    await tools.until(lambda: asyncio.all_tasks() <= before)
+    await until(lambda: asyncio.all_tasks() <= before)
 
     for source in sources:
         await source.aclose()
@@ -326,7 +284,7 @@ async def test_slow_feed_misses_nothing_and_gets_nothing_twice(hub: Hub, owner: 
     await slow.until(lambda: slow.frames)
 
     work = asyncio.gather(do(tools.finished, task, 450), do(tools.finished, other_task, 450))
-    async with asyncio.timeout(tools.DEADLINE_SECONDS):
+    async with asyncio.timeout(DEADLINE_SECONDS):
         while len(slow.events) < 904:
             await slow.until(lambda: slow.full or len(slow.events) >= 904)
             slow.take_all(source)
@@ -347,177 +305,10 @@ async def test_feed_too_far_behind_gets_a_gap_and_goes_on_live(
 
     await do(tools.finished, task, 200)
     last = (await do(ids_of, task))[-1]
-    await tools.until(lambda: slow.full and hub.mark >= last)
+    await until(lambda: slow.full and hub.mark >= last)
     slow.take_all(source)
     await slow.until(lambda: "SLOW_SUBSCRIBER" in slow.kinds)
-    await do(tools.claimed, other_task)
+    await do(claimed, other_task)
     await slow.until(lambda: slow.versions(other_task.id))
 
     assert slow.kinds == ["POSITION", *["EVENT"] * 4, "SLOW_SUBSCRIBER", "EVENT"]
-
-
-# ---- feeds ----------------------------------------------------------------------------------------------------------
-
-
-async def test_feed_begins_with_a_position_from_which_nothing_is_missed(hub: Hub, owner: User, task: Task):
-    [begun] = await pulled(feed_of(hub, owner), 1)
-    await do(tools.finished, task)
-
-    frames = await pulled(feed_of(hub, owner, after=begun.cursor_id), 2)
-
-    assert begun.kind == "POSITION"
-    assert [frame.event.version for frame in frames if frame.event] == [2, 3]
-
-
-async def test_feed_shows_its_owners_tasks_alone(hub: Hub, owner: User, task: Task):
-    stranger = await do(tools.new_owner)
-    foreign = await do(tools.stored, stranger)
-    mine, everybodys, nobodys = ListSink(), ListSink(), ListSink()
-    for source, sink in (
-        (feed_of(hub, owner, after=0), mine),
-        (feed_of(hub, None, after=0), everybodys),
-        (FeedSource(hub, frozenset(), anybody), nobodys),
-    ):
-        source.listen(sink)
-
-    await do(tools.finished, foreign)
-    await do(tools.finished, task)
-    await everybodys.until(lambda: len(everybodys.events) == 7)
-    await mine.until(lambda: len(mine.events) == 4)
-
-    assert {frame.task.owner_id for frame in mine.events if frame.task} == {owner.id}
-    assert nobodys.kinds == ["POSITION"]
-
-
-async def test_feed_of_several_owners_replays_in_the_order_of_the_log(hub: Hub, owner: User):
-    owners = [owner, *[await do(tools.new_owner) for _ in range(2)]]
-    for each in [*owners, *owners]:
-        await do(tools.finished, await do(tools.stored, each))
-    source = FeedSource(hub, frozenset(each.id for each in owners), anybody, (hub.epoch, 0))
-
-    frames = await pulled(source, 18)
-
-    ids = [frame.event.id for frame in frames if frame.event]
-    assert ids == sorted(ids)
-
-
-@pytest.mark.parametrize("way", ["live", "replayed", "replayed from the middle"])
-async def test_event_that_takes_a_task_out_of_the_filter_is_told(hub: Hub, owner: User, task: Task, way: str):
-    sink = ListSink()
-    if way == "live":
-        feed_of(hub, owner, matches=is_running).listen(sink)
-        await sink.until(lambda: sink.frames)
-    await do(tools.finished, task, 1)
-    if way != "live":
-        after = 0 if way == "replayed" else (await do(ids_of, task))[2]
-        feed_of(hub, owner, after=after, matches=is_running).listen(sink)
-
-    await sink.until(lambda: sink.events and not sink.events[-1].matches)
-
-    shown = [(frame.task.version, frame.matches) for frame in sink.events if frame.task]
-    assert shown == [(2, True), (3, True), (4, False)][2 if way.endswith("middle") else 0 :]
-
-
-async def test_feed_of_some_kinds_of_event(hub: Hub, owner: User, task: Task):
-    await do(tools.finished, task, 2)
-
-    frames = await pulled(feed_of(hub, owner, after=0, only=frozenset({EventKind.LOG})), 2)
-
-    assert [frame.event.kind for frame in frames if frame.event] == ["LOG", "LOG"]
-
-
-async def test_quiet_feed_is_told_a_new_position_once_there_is_one(hub: Hub, task: Task):
-    stranger = await do(tools.new_owner)
-    sink = ListSink()
-    feed_of(hub, stranger).listen(sink)
-    await sink.until(lambda: sink.frames)
-    await do(tools.finished, task)
-    last = (await do(ids_of, task))[-1]
-    await tools.until(lambda: hub.mark >= last)
-
-    hub.tell_positions()
-    hub.tell_positions()
-
-    assert sink.kinds == ["POSITION", "POSITION"]
-    assert sink.frames[-1].cursor_id == last
-
-
-async def test_feeds_cursor_below_what_was_pruned_is_a_gap(hub: Hub, owner: User, task: Task, other_task: Task):
-    await do(tools.finished, task)
-    first = (await do(ids_of, task))[0]
-    await do(lambda: Task.objects.filter(id=task.id).update(finished_at="2020-01-01T00:00:00Z"))
-    assert await do(lifecycle.prune, 60.0, 10) == 1
-    pruned = (await do(EventLog.objects.get)).pruned_through
-    early, sink, late = feed_of(hub, owner, after=first), ListSink(), feed_of(hub, owner, after=pruned)
-
-    early.listen(sink)
-    await sink.until(lambda: sink.frames)
-    await do(tools.claimed, other_task)
-    await sink.until(lambda: sink.events)
-
-    assert sink.kinds == ["RETENTION", "EVENT"]
-    assert [frame.kind for frame in await pulled(late, 1)] == ["EVENT"]
-
-
-async def test_feeds_cursor_of_another_epoch_or_beyond_the_log_is_a_gap(hub: Hub, owner: User):
-    head = await database.read(position.head)
-
-    for cursor in ((uuid4(), 1), (hub.epoch, head + 1)):
-        [gap] = await pulled(FeedSource(hub, frozenset({owner.id}), anybody, cursor), 1)
-        assert (gap.gap, gap.cursor_id) == ("EPOCH_CHANGED", hub.mark)
-
-
-@on_postgresql
-async def test_event_that_commits_late_while_a_feed_resumes_is_not_missed(
-    hub: Hub, owner: User, task: Task, other_task: Task
-):
-    start = await database.read(position.head)
-    with open_transactions(2) as (first, second):
-        low = first.append(task)
-        high = second.append(other_task)
-        second.commit()
-        resumed, slow = ListSink(), ListSink(limit=1)
-        feed_of(hub, owner, after=start).listen(resumed)
-        source = feed_of(hub, owner, after=start)
-        source.listen(slow)
-        await resumed.until(lambda: high in resumed.ids())
-        await slow.until(lambda: high in slow.ids())
-
-        assert resumed.events[-1].cursor_id < low
-        first.commit()
-        await resumed.until(lambda: low in resumed.ids())
-        slow.take_all(source)
-        await slow.until(lambda: low in slow.ids())
-
-    # The cursor that came with the higher id leads back to the lower one.
-    again = ListSink()
-    feed_of(hub, owner, after=resumed.events[0].cursor_id).listen(again)
-    await again.until(lambda: {low, high} <= set(again.ids()))
-    assert resumed.ids() == [high, low]
-
-
-async def test_feed_resumed_again_and_again_under_load_misses_nothing(hub: Hub, owner: User):
-    tasks = [await do(tools.stored, owner) for _ in range(4)]
-    cursor = (await pulled(feed_of(hub, owner), 1))[0].cursor_id
-    seen: dict[UUID, set[int]] = {task.id: set() for task in tasks}
-
-    async def work(task: Task) -> None:
-        await do(tools.log_lines, await do(tools.claimed, task), 100)
-
-    working = asyncio.gather(*(work(task) for task in tasks))
-    async with asyncio.timeout(tools.DEADLINE_SECONDS):
-        while not all(set(range(2, 103)) <= versions for versions in seen.values()):
-            source = feed_of(hub, owner, after=cursor)
-            for frame in await pulled(source, 1):
-                assert frame.event is not None
-                seen[frame.event.task_id].add(frame.event.version)
-                cursor = frame.cursor_id
-            async for frame in source:
-                if frame.event is None:
-                    continue
-                seen[frame.event.task_id].add(frame.event.version)
-                cursor = frame.cursor_id
-                if frame.event.version % 10 == 0 or frame.event.version == 102:
-                    break
-            await source.aclose()
-    await working

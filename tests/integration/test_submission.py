@@ -3,7 +3,7 @@
 import asyncio
 import contextlib
 import threading
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -17,32 +17,15 @@ from pytest_django.fixtures import Settings
 from project.servers import free_port
 from tasks import database, lifecycle
 from tasks.errors import IdempotencyConflict, RateLimited, StoreUnavailable, Unauthenticated
-from tasks.hub import current_hub
 from tasks.models import Event, Task, User
 from tasks.registry import registry
 from tasks.status import TaskStatus
 from tasks.submission import SubmitAnswer, SubmitRequest, submit
-from tests.integration.test_queries import claimed, sync
+from tests.integration.asking import sync
+from tests.integration.rows import claimed
+from tests.waiting import DEADLINE_SECONDS, until
 
-pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("redis_url")]
-
-PATIENCE_SECONDS = 20.0
-
-
-@pytest.fixture(autouse=True)
-async def _hub() -> AsyncIterator[None]:
-    yield
-    await current_hub().stop()
-
-
-@pytest.fixture
-def anna() -> User:
-    return User.objects.create(username="anna")
-
-
-@pytest.fixture
-def ben() -> User:
-    return User.objects.create(username="ben")
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("redis_url", "_hub")]
 
 
 def request(text: str = "abc", **options: Any) -> SubmitRequest:
@@ -51,12 +34,9 @@ def request(text: str = "abc", **options: Any) -> SubmitRequest:
     return SubmitRequest(task_type=task_type, values={"text": text}, **options)
 
 
-async def until(fact: Callable[[], Any]) -> Any:
-    """Return the first true value of `fact()`, which reads the store; fail after a while without one."""
-    async with asyncio.timeout(PATIENCE_SECONDS):
-        while not (value := await sync(fact)):  # noqa: ASYNC110 - what others do in the store wakes nobody here
-            await asyncio.sleep(0.02)
-    return value
+async def until_stored(fact: Callable[[], Any]) -> Any:
+    """Return the first true value of `fact()`, which reads the store: what others do there wakes nobody here."""
+    return await until(lambda: sync(fact))
 
 
 def run_all() -> int:
@@ -93,13 +73,13 @@ async def test_an_answer_with_a_task_means_that_it_is_stored_and_soon_enqueued(a
     row = await sync(Task.objects.get, id=answer.task.id)
     assert (row.status, row.owner_id, row.arguments) == ("QUEUED", anna.pk, {"text": "abc"})
     assert await sync(Event.objects.filter(task_id=row.id).count) == 1
-    await until(lambda: Task.objects.filter(id=row.id, enqueued_at__isnull=False).exists())
+    await until_stored(lambda: Task.objects.filter(id=row.id, enqueued_at__isnull=False).exists())
     with redis.Redis.from_url(redis_url) as client:
         assert client.llen("default\x06\x163") == 1
 
 
 async def test_one_after_the_other_without_a_pause_are_all_stored(anna: User):
-    async with asyncio.timeout(PATIENCE_SECONDS):
+    async with asyncio.timeout(DEADLINE_SECONDS):
         for _ in range(30):
             await asyncio.gather(*(submit(anna.pk, request()) for _ in range(3)))
 
@@ -173,9 +153,9 @@ async def test_an_owner_who_was_deleted_fails_their_own_submission_alone(anna: U
 
 
 async def test_the_answer_waits_until_the_task_is_final(anna: User):
-    waiting = asyncio.create_task(submit(anna.pk, request(wait_seconds=PATIENCE_SECONDS)))
+    waiting = asyncio.create_task(submit(anna.pk, request(wait_seconds=DEADLINE_SECONDS)))
 
-    await until(run_all)
+    await until_stored(run_all)
     answer = await waiting
 
     assert status_of(answer) == "SUCCEEDED"
@@ -186,13 +166,13 @@ async def test_the_answer_waits_until_the_task_is_final(anna: User):
 async def test_who_waits_by_the_same_key_gets_the_same_task_s_end(anna: User):
     await submit(anna.pk, request(idempotency_key="key"))
     waiting = [
-        asyncio.create_task(submit(anna.pk, request(idempotency_key="key", wait_seconds=PATIENCE_SECONDS)))
+        asyncio.create_task(submit(anna.pk, request(idempotency_key="key", wait_seconds=DEADLINE_SECONDS)))
         for _ in range(3)
     ]
 
-    await until(run_all)
+    await until_stored(run_all)
     answers = await asyncio.gather(*waiting)
-    late = await submit(anna.pk, request(idempotency_key="key", wait_seconds=PATIENCE_SECONDS))
+    late = await submit(anna.pk, request(idempotency_key="key", wait_seconds=DEADLINE_SECONDS))
 
     assert [(status_of(answer), answer.deduplicated) for answer in (*answers, late)] == 4 * [("SUCCEEDED", True)]
 
@@ -200,7 +180,7 @@ async def test_who_waits_by_the_same_key_gets_the_same_task_s_end(anna: User):
 async def test_a_wait_that_is_over_answers_with_the_task_as_it_stands(anna: User):
     waiting = asyncio.create_task(submit(anna.pk, request(wait_seconds=3)))
 
-    task = await until(Task.objects.first)
+    task = await until_stored(Task.objects.first)
     await sync(claimed, task)
     answer = await waiting
 
@@ -210,13 +190,13 @@ async def test_a_wait_that_is_over_answers_with_the_task_as_it_stands(anna: User
 
 
 async def test_sixty_who_wait_hold_no_thread(anna: User):
-    waiting = [asyncio.create_task(submit(anna.pk, request(wait_seconds=PATIENCE_SECONDS))) for _ in range(60)]
-    await until(lambda: Task.objects.count() == 60)
+    waiting = [asyncio.create_task(submit(anna.pk, request(wait_seconds=DEADLINE_SECONDS))) for _ in range(60)]
+    await until_stored(lambda: Task.objects.count() == 60)
 
     # Only if every thread of the pool is free do all of them meet here.
     threads = 2 if connection.vendor == "sqlite" else database.READ_THREADS
     together = threading.Barrier(threads)
-    await asyncio.gather(*(database.read(together.wait, PATIENCE_SECONDS) for _ in range(threads)))
+    await asyncio.gather(*(database.read(together.wait, DEADLINE_SECONDS) for _ in range(threads)))
     ran = await sync(run_all)
 
     assert ran == 60
@@ -227,10 +207,10 @@ async def test_those_who_wait_are_limited_per_user_and_in_all(anna: User, ben: U
     settings.MAX_WAITERS_PER_USER, settings.MAX_WAITERS = 2, 3
 
     async def ask(owner_id: UUID) -> SubmitAnswer:
-        return await submit(owner_id, request(wait_seconds=PATIENCE_SECONDS))
+        return await submit(owner_id, request(wait_seconds=DEADLINE_SECONDS))
 
     waiting = [asyncio.create_task(ask(owner_id)) for owner_id in (anna.pk, anna.pk, anna.pk, ben.pk, ben.pk)]
-    await until(lambda: Task.objects.count() == 3)
+    await until_stored(lambda: Task.objects.count() == 3)
 
     refused = await asyncio.gather(waiting[2], waiting[4])
     assert [type(answer.errors[0]) for answer in refused] == [RateLimited, RateLimited]
@@ -241,7 +221,7 @@ async def test_those_who_wait_are_limited_per_user_and_in_all(anna: User, ben: U
     waiting[3].cancel()
     await asyncio.wait([waiting[0], waiting[3]])
     again = [asyncio.create_task(ask(owner.pk)) for owner in (anna, ben)]
-    await until(lambda: Task.objects.count() == 6)
+    await until_stored(lambda: Task.objects.count() == 6)
     await sync(run_all)
     assert [status_of(await task) for task in (waiting[1], *again)] == 3 * ["SUCCEEDED"]
 
@@ -265,7 +245,7 @@ async def test_a_store_that_goes_away_while_somebody_waits_does_not_take_the_tas
     anna: User, tmp_path: Path
 ):
     waiting = asyncio.create_task(submit(anna.pk, request(wait_seconds=2)))
-    task = await until(Task.objects.first)
+    task = await until_stored(Task.objects.first)
 
     with store_away(tmp_path):
         answer = await waiting

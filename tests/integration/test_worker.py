@@ -5,7 +5,7 @@ import logging
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 from uuid import UUID, uuid4
@@ -20,6 +20,7 @@ from tasks.status import AttemptStatus, FailureCode, LogLevel, TaskStatus
 from tasks.worker import attempt
 from tasks.worker.celery_task import run as celery_run
 from tests.integration.worker_scene import Scene, last_attempt
+from tests.waiting import wait_for
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -30,13 +31,6 @@ class Number:
 
     number: int
     """Any."""
-
-
-@pytest.fixture
-def scene(monkeypatch: pytest.MonkeyPatch) -> Iterator[Scene]:
-    scene = Scene(monkeypatch)
-    yield scene
-    scene.place.caller.close()
 
 
 def events(task: Task) -> list[Event]:
@@ -272,9 +266,7 @@ def test_what_the_store_cannot_hold_is_replaced(scene: Scene):
 def test_a_running_task_is_cancelled_at_the_next_report(scene: Scene):
     def work(context: TaskContext) -> None:
         lifecycle.request_cancel(context.task_id)
-        while True:
-            context.report_progress(0.5)
-            time.sleep(0.01)
+        wait_for(lambda: context.report_progress(0.5), what="the cancel")
 
     task = scene.run(work)
 

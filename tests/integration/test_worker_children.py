@@ -1,8 +1,9 @@
 """What the main process of a worker does about its children, with real processes, on the real store."""
 
 import os
+import signal
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import ExitStack
 from typing import Any
 from uuid import UUID, uuid4
@@ -16,15 +17,9 @@ from tasks.models import Attempt, Task
 from tasks.status import AttemptStatus, FailureCode, TaskStatus
 from tasks.worker.children import Children
 from tests.integration.worker_scene import Scene, last_attempt
+from tests.waiting import wait_for
 
 pytestmark = pytest.mark.django_db(transaction=True)
-
-
-@pytest.fixture
-def scene(monkeypatch: pytest.MonkeyPatch) -> Iterator[Scene]:
-    scene = Scene(monkeypatch)
-    yield scene
-    scene.place.caller.close()
 
 
 def boom() -> None:
@@ -46,9 +41,9 @@ class Pool:
         if pid == 0:
             self.scene.slots[number].occupy(os.getpid())
             while True:
-                time.sleep(60)
+                signal.pause()
         self._forked.append(pid)
-        self._until(lambda: self.scene.slots[number].pid == pid)
+        wait_for(lambda: self.scene.slots[number].pid == pid)
         self.children.watch()
         return pid
 
@@ -71,14 +66,8 @@ class Pool:
 
     def watch_until_lost(self) -> None:
         """Watch until a child with work is gone, then look at the database."""
-        self._until(self.children.watch)
+        wait_for(self.children.watch)
         self.look()
-
-    def _until(self, is_true: Callable[[], bool]) -> None:
-        give_up_at = time.monotonic() + 10
-        while not is_true():
-            assert time.monotonic() < give_up_at
-            time.sleep(0.005)
 
     def end(self) -> None:
         """Leave no child behind."""

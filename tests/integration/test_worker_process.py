@@ -4,10 +4,8 @@ import os
 import signal
 import subprocess
 import sys
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
 from urllib.parse import quote
@@ -15,26 +13,19 @@ from urllib.parse import quote
 import pytest
 from django.conf import settings
 from django.db import connection
-from uuid_utils.compat import uuid7
 
 from project.servers import Valkey
-from tasks import broker, lifecycle
+from tasks import broker
 from tasks.models import Attempt, Task, WorkerProcess
 from tasks.status import AttemptStatus, FailureCode, TaskPriority, TaskStatus
+from tests.integration import rows
 from tests.integration.worker_scene import last_attempt
+from tests.waiting import wait_for
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("redis_url")]
 
 ROOT: Final = Path(__file__).resolve().parent.parent.parent
 START_SECONDS: Final = 60.0
-
-
-def wait_until(fact: Callable[[], object], seconds: float = 20.0) -> None:
-    """Wait for a fact, with a deadline."""
-    give_up_at = time.monotonic() + seconds
-    while not fact():
-        assert time.monotonic() < give_up_at, f"waited {seconds:g} s"
-        time.sleep(0.02)
 
 
 def database_url() -> str:
@@ -59,7 +50,7 @@ def started_worker(log: Path, redis_url: str) -> Iterator["subprocess.Popen[byte
     with log.open("wb") as out:
         process = subprocess.Popen(command, cwd=ROOT, env=environment, stdout=out, stderr=out, start_new_session=True)
     try:
-        wait_until(WorkerProcess.objects.exists, START_SECONDS)
+        wait_for(WorkerProcess.objects.exists, START_SECONDS)
         yield process
     finally:
         if process.poll() is None:
@@ -82,33 +73,18 @@ def submit(**arguments: Any) -> Task:
 
 def stored(**arguments: Any) -> Task:
     """Store a `wait` task, which upkeep will enqueue."""
-    now = datetime.now(UTC)
-    task = Task(
-        id=uuid7(),
-        type="wait",
-        queue="default",
-        arguments=arguments,
-        arguments_digest=b"digest",
-        status=TaskStatus.QUEUED,
-        attempt_allowance=3,
-        max_attempts=3,
-        retry_delay_seconds=0.1,
-        created_at=now,
-        updated_at=now,
-    )
-    lifecycle.insert([task])
-    return task
+    return rows.stored(None, type="wait", arguments=arguments, retry_delay_seconds=0.1)
 
 
-def wait_for(task: Task, status: TaskStatus) -> None:
+def await_status(task: Task, status: TaskStatus) -> None:
     """Wait until the task stands there."""
-    wait_until(lambda: Task.objects.get(id=task.id).status == status, START_SECONDS)
+    wait_for(lambda: Task.objects.get(id=task.id).status == status, START_SECONDS)
 
 
 def test_a_worker_runs_a_task_and_says_when_it_has_stopped(worker: "subprocess.Popen[bytes]"):
     task = submit(seconds=0.1)
 
-    wait_for(task, TaskStatus.SUCCEEDED)
+    await_status(task, TaskStatus.SUCCEEDED)
     worker.terminate()
 
     assert worker.wait(20) == 0
@@ -118,10 +94,10 @@ def test_a_worker_runs_a_task_and_says_when_it_has_stopped(worker: "subprocess.P
 @pytest.mark.usefixtures("worker")
 def test_a_killed_child_is_replaced_and_its_task_retried():
     task = submit(seconds=0.5)
-    wait_for(task, TaskStatus.RUNNING)
+    await_status(task, TaskStatus.RUNNING)
 
     os.kill(last_attempt(task).pid, signal.SIGKILL)
-    wait_for(task, TaskStatus.SUCCEEDED)
+    await_status(task, TaskStatus.SUCCEEDED)
 
     first, second = Attempt.objects.filter(task=task).order_by("number")
     assert first.failure["code"] == FailureCode.WORKER_LOST
@@ -132,7 +108,7 @@ def test_a_killed_child_is_replaced_and_its_task_retried():
 
 def test_a_worker_that_is_told_to_stop_gives_back_what_it_cannot_finish(worker: "subprocess.Popen[bytes]"):
     task = submit(seconds=600)
-    wait_for(task, TaskStatus.RUNNING)
+    await_status(task, TaskStatus.RUNNING)
 
     worker.terminate()
 
@@ -147,13 +123,13 @@ def test_a_killed_worker_takes_its_children_along(worker: "subprocess.Popen[byte
     if sys.platform != "linux":
         pytest.skip("only Linux kills a child with its parent")
     task = submit(seconds=600)
-    wait_for(task, TaskStatus.RUNNING)
+    await_status(task, TaskStatus.RUNNING)
     pid = last_attempt(task).pid
 
     worker.kill()
     worker.wait()
 
-    wait_until(lambda: not _lives(pid))
+    wait_for(lambda: not _lives(pid))
 
 
 def test_a_worker_outlives_its_broker_and_goes_on_when_it_is_back(tmp_path: Path):
@@ -162,12 +138,12 @@ def test_a_worker_outlives_its_broker_and_goes_on_when_it_is_back(tmp_path: Path
     try:
         with started_worker(tmp_path / "worker.log", valkey.url) as worker:
             task = stored(seconds=1)
-            wait_for(task, TaskStatus.RUNNING)
+            await_status(task, TaskStatus.RUNNING)
             valkey.stop()
-            wait_for(task, TaskStatus.SUCCEEDED)
+            await_status(task, TaskStatus.SUCCEEDED)
 
             valkey.start(port=valkey.port)
-            wait_for(stored(seconds=0), TaskStatus.SUCCEEDED)
+            await_status(stored(seconds=0), TaskStatus.SUCCEEDED)
             assert worker.poll() is None
     finally:
         valkey.stop()

@@ -2,21 +2,18 @@
 
 import os
 from collections.abc import Callable
-from datetime import UTC, datetime
 from typing import Any
 from uuid import uuid4
 
 import pytest
-from uuid_utils.compat import uuid7
 
-from tasks import lifecycle
 from tasks.models import Attempt, Task
-from tasks.status import TaskStatus
 from tasks.worker import attempt
 from tasks.worker.attempt import Place
 from tasks.worker.calling import HandlerCaller
 from tasks.worker.flusher import Flusher
 from tasks.worker.slots import Slots
+from tests.integration.rows import stored
 from tests.unit.worker.claims import register
 
 
@@ -32,23 +29,7 @@ class Scene:
         """Store a QUEUED task whose type is this handler alone."""
         options = {key: changes.pop(key) for key in ("retry_on", "do_not_retry_on") if key in changes}
         register(self.monkeypatch, handler, name="under_test", **options)
-        now = datetime.now(UTC)
-        given = {
-            "id": uuid7(),
-            "type": "under_test",
-            "queue": "default",
-            "arguments": arguments or {},
-            "arguments_digest": b"digest",
-            "status": TaskStatus.QUEUED,
-            "attempt_allowance": 3,
-            "max_attempts": 3,
-            "timeout_seconds": 20,
-            "created_at": now,
-            "updated_at": now,
-        }
-        task = Task(**{**given, **changes})
-        lifecycle.insert([task])
-        return task
+        return stored(None, **{"type": "under_test", "arguments": arguments or {}, "timeout_seconds": 20, **changes})
 
     def run(self, handler: Callable[..., Any], arguments: Any = None, **changes: Any) -> Task:
         """Submit and attempt it once; return the row as it is then."""

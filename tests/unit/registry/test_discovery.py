@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 import pytest
+from django.apps import apps
 from django.test import override_settings
 from graphql import parse
 from graphql.language import TypeDefinitionNode
@@ -170,3 +171,9 @@ NAMES = {
 @pytest.mark.parametrize(("python_name", "graphql_names"), NAMES.items(), ids=NAMES)
 def test_graphql_names_follow_from_python_names(python_name: str, graphql_names: tuple[str, str]) -> None:
     assert (camel_case(python_name), pascal_case(python_name)) == graphql_names
+
+
+@override_settings(QUEUES=("narrow", "wide"))
+def test_a_task_type_of_a_queue_that_no_worker_takes_from_stops_the_start() -> None:
+    with pytest.raises(Misconfigured, match=r"'add_numbers' has the queue 'default'.* one of QUEUES, narrow, wide"):
+        apps.get_app_config("tasks").ready()

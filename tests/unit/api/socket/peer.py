@@ -16,6 +16,8 @@ from websockets.asyncio.client import ClientConnection
 
 DEADLINE_SECONDS = 20.0
 """Nothing here takes longer than a moment; this is for a machine that does other work, too."""
+START_SECONDS = 60.0
+"""For a server's process, whose imports alone take seconds."""
 
 ROOT = Path(__file__).parents[4]
 APPLICATION = "tests.unit.api.socket.asgi:application"
@@ -120,7 +122,7 @@ def serve(name: str) -> Generator[Server]:
         reader = threading.Thread(target=_read, args=(child, log, listening))
         reader.start()
         try:
-            listening.wait(DEADLINE_SECONDS)
+            listening.wait(START_SECONDS)
             found = _LISTENING.search("".join(log))
             assert found, f"{name} does not listen:\n{''.join(log)}"
             yield Server(name, int(found[1]), child.pid)

@@ -4,6 +4,7 @@ from uuid import UUID
 
 import pytest
 from graphql import parse_value
+from strawberry.scalars import JSON
 
 from tasks.api.types.scalars import SCALARS, BigInt, EventCursor, format_datetime, parse_datetime, parse_uuid
 from tasks.errors import BadUserInput
@@ -130,3 +131,18 @@ def test_a_decimal_in_a_document_keeps_every_digit() -> None:
     assert parse is not None
 
     assert parse(parse_value("0.1000000000000000000000000001"), None) == Decimal("0.1000000000000000000000000001")
+
+
+@pytest.mark.parametrize(
+    ("literal", "value"),
+    [
+        pytest.param("{a: 1, b: $absent}", {"a": 1}, id="no member in an object"),
+        pytest.param("[1, $absent]", [1, None], id="null in a list"),
+        pytest.param("{a: [{b: $absent, c: $given}]}", {"a": [{"c": "here"}]}, id="deep inside"),
+    ],
+)
+def test_a_variable_that_was_left_out_of_a_json_literal_leaves(literal: str, value: object) -> None:
+    parse = SCALARS[JSON].parse_literal
+    assert parse is not None
+
+    assert parse(parse_value(literal), {"given": "here"}) == value
