@@ -51,7 +51,8 @@ async def submit(owner_id: UUID, request: SubmitRequest, abandoned: asyncio.Even
 
 
 async def _stored(row: Task) -> SubmitAnswer:
-    current_hub().expect(TaskSnapshot.of_row(row, 0))
+    new = TaskSnapshot.of_row(row, 0)
+    current_hub().expect(new)
     for _ in range(INSERT_TRIES):
         event = await _inserter().insert(row)
         if event is not None:
@@ -63,7 +64,7 @@ async def _stored(row: Task) -> SubmitAnswer:
         raise RuntimeError(f"task {row.id} was not stored, and no other has its idempotency key")
     if row.status == TaskStatus.QUEUED:
         enqueue(row)
-    return SubmitAnswer(TaskSnapshot.of_row(row, event.id))
+    return SubmitAnswer(TaskSnapshot.of_event(new, event))
 
 
 async def _awaited(row: Task, wait_seconds: float, abandoned: asyncio.Event | None) -> SubmitAnswer:

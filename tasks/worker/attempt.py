@@ -39,6 +39,8 @@ class Place:
     slot: Slot
     caller: HandlerCaller
     flusher: Flusher
+    queues: tuple[str, ...] = ()
+    """From which it may take messages itself."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -25,13 +25,13 @@ _READ_TRIES: Final = 3
 parent may not count the last of it, which costs 30 s by Celery's default; what is in the pipe is read all the same."""
 
 
-def begin(incarnation: UUID, worker: str, slot: Slot, parent: int) -> Place:
+def begin(incarnation: UUID, worker: str, slot: Slot, parent: int, queues: tuple[str, ...]) -> Place:
     """Make this process a place for attempts. It dies with its parent, and shares no connection with it."""
     _die_with(parent)
     pool.GUARANTEE_MESSAGE_CONSUMPTION_RETRY_LIMIT = _READ_TRIES
     _forget_inherited_connections()
     slot.occupy(os.getpid())
-    return Place(incarnation, worker, os.getpid(), slot, HandlerCaller(), Flusher())
+    return Place(incarnation, worker, os.getpid(), slot, HandlerCaller(), Flusher(), queues)
 
 
 def end(place: Place) -> None:

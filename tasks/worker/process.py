@@ -42,6 +42,8 @@ class Home:
     name: str
     pid: int
     slots: Slots
+    queues: tuple[str, ...] = ()
+    """What it consumes; known before the pool is forked."""
     keeping: "Keeping | None" = None
     """In the main process, once the pool has started."""
     place: Place | None = None
@@ -69,9 +71,8 @@ class Keeping(bootsteps.StartStopStep):
             raise Misconfigured("the worker was not announced: expected celeryd_init before its steps")
         _home.keeping = self
         self.children = Children(_home.slots)
-        identity = WorkerIdentity(
-            _home.incarnation, _home.name, sorted(worker.app.amqp.queues.consume_from), worker.concurrency
-        )
+        _home.queues = tuple(worker.app.amqp.queues.consume_from)
+        identity = WorkerIdentity(_home.incarnation, _home.name, sorted(_home.queues), worker.concurrency)
         self._upkeep = Upkeep(identity, look_after=self.children.look_after, lease_lost=self._look)
         self._is_over = threading.Event()
         self._thread = threading.Thread(target=self._watch, name="watch", daemon=True)
@@ -146,7 +147,7 @@ def _begin_child(**_: Any) -> None:
     _home.keeping = None
     # The pool numbers its children, and a replacement gets the number of the one that is gone.
     slot = _home.slots[current_process().index]  # type: ignore[attr-defined]  # set by the pool
-    _home.place = child.begin(_home.incarnation, _home.name, slot, _home.pid)
+    _home.place = child.begin(_home.incarnation, _home.name, slot, _home.pid, _home.queues)
 
 
 @signals.worker_process_shutdown.connect

@@ -70,3 +70,42 @@ def test_a_message_that_is_not_ours_tells_nothing(redis: Any, foreign: str):
     found = broker.next_message("default", TaskPriority.HIGH)
 
     assert (found.is_there, found.sent_at) == (True, None)
+
+
+def test_messages_are_taken_in_the_order_in_which_a_worker_gets_them(redis: Any):
+    sent = [
+        Message(uuid4(), queue, priority, 1)
+        for queue, priority in [
+            ("slow", TaskPriority.LOW),
+            ("default", TaskPriority.NORMAL),
+            ("default", TaskPriority.NORMAL),
+            ("slow", TaskPriority.NORMAL),
+            ("default", TaskPriority.HIGH),
+            ("other", TaskPriority.HIGH),
+        ]
+    ]
+    broker.send(sent)
+
+    taken = [broker.take(["default", "slow"]) for _ in range(6)]
+
+    assert taken == [sent[number].task_id for number in (4, 1, 2, 3, 0)] + [None]
+    assert redis.llen("other") == 1
+
+
+def test_a_message_for_celery_itself_is_left_to_it(redis: Any):
+    celery = Celery(broker=settings.REDIS_URL)
+    celery.conf.broker_transport_options = settings.CELERY_BROKER_TRANSPORT_OPTIONS
+    celery.send_task("somebody.elses", queue="default", priority=broker.PRIORITY_STEPS[TaskPriority.NORMAL])
+    broker.send([Message(uuid4(), "default", TaskPriority.NORMAL, 1)])
+
+    assert broker.take(["default"]) is None
+    assert redis.llen("default\x06\x163") == 2
+    celery.close()
+
+
+def test_a_message_without_a_tasks_id_is_taken_away(redis: Any, caplog: pytest.LogCaptureFixture):
+    redis.lpush("default", json.dumps({"body": "bm8=", "headers": {"task": broker.CELERY_TASK}}))
+
+    assert broker.take(["default"]) is None
+    assert redis.llen("default") == 0
+    assert "without a task's id" in caplog.text
