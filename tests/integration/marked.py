@@ -52,6 +52,16 @@ MARKS: Final = (
 def marked_task(owner: User, mark: str = "mark", **changes: Any) -> Task:
     """Store a task that failed, ran again and SUCCEEDED. Its owner must be called `<mark>-owner`."""
     assert owner.username == f"{mark}-owner"
+    task = stored(owner, mark, **changes)
+    failure = Failure(FailureCode.EXCEPTION, f"{mark}-failure", f"{mark}-exception", f"{mark}-traceback")
+    lifecycle.fail(_told(task, mark), failure, retry_in_seconds=0.0)
+    lifecycle.promote_due(10)
+    run_to_its_end(task, mark)
+    return task
+
+
+def stored(owner: User, mark: str = "mark", **changes: Any) -> Task:
+    """Store a task that waits."""
     now = datetime.now(UTC)
     given: dict[str, Any] = {
         "id": uuid7(),
@@ -71,25 +81,21 @@ def marked_task(owner: User, mark: str = "mark", **changes: Any) -> Task:
     }
     task = Task(**{**given, **changes})
     lifecycle.insert([task])
-    failure = Failure(FailureCode.EXCEPTION, f"{mark}-failure", f"{mark}-exception", f"{mark}-traceback")
-    lifecycle.fail(_told(task, mark), failure, retry_in_seconds=0.0)
-    lifecycle.promote_due(10)
+    return task
+
+
+def run_to_its_end(task: Task, mark: str = "mark") -> None:
+    """Play the worker: progress, a log line, output, a result."""
     lifecycle.succeed(_told(task, mark), {"text": f"{mark}-result"})
-    return Task.objects.get(pk=task.pk)
 
 
 def last_event_id(task: Task) -> int:
     return Event.objects.filter(task_id=task.pk).latest("version").id
 
 
-def claimed(task: Task) -> Claim:
+def _told(task: Task, mark: str) -> Claim:
     claim = lifecycle.claim(task.id, claim_id=uuid4(), incarnation=uuid4(), worker="worker@here", pid=os.getpid())
     assert claim is not None
-    return claim
-
-
-def _told(task: Task, mark: str) -> Claim:
-    claim = claimed(task)
     entries = [Progressed(0.5, f"{mark}-progress"), Logged(LogLevel.INFO, f"{mark}-log"), Output(f"{mark}-output")]
     lifecycle.record(claim, entries)
     return claim
