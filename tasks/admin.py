@@ -27,6 +27,7 @@ class AccessTokenAdmin(ReadOnly, admin.ModelAdmin):  # type: ignore[type-arg]  #
 
     list_display = ("user", "created_at", "expires_at", "last_used_at")
     list_select_related = ("user",)
+    search_fields = ("user__username",)
     exclude = ("digest",)
 
 

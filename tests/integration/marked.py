@@ -96,8 +96,9 @@ def last_event_id(task: Task) -> int:
 def _told(task: Task, mark: str) -> Claim:
     claim = lifecycle.claim(task.id, claim_id=uuid4(), incarnation=uuid4(), worker="worker@here", pid=os.getpid())
     assert claim is not None
-    entries = [Progressed(0.5, f"{mark}-progress"), Logged(LogLevel.INFO, f"{mark}-log"), Output(f"{mark}-output")]
-    lifecycle.record(claim, entries)
+    lifecycle.record(
+        claim, [Progressed(0.5, f"{mark}-progress"), Logged(LogLevel.INFO, f"{mark}-log"), Output(f"{mark}-output")]
+    )
     return claim
 
 

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from typing import Any, Final
 
 import pytest
-from graphql import get_named_type, is_abstract_type, is_composite_type, parse
+from graphql import GraphQLObjectType, get_named_type, is_abstract_type, is_composite_type, parse
 
 from tasks.api.execution import Documents, Prepared
 from tasks.api.execution.watching import WATCHED_KINDS
@@ -48,14 +48,14 @@ def promised(graphql_type: Any) -> set[str]:
 
 def results() -> Iterator[str]:
     """Name the types that a result is made of."""
-    waiting = [
+    waiting: list[Any] = [
         get_named_type(task.fields["result"].type)
         for task in SCHEMA.get_possible_types(SCHEMA.type_map["Task"])  # type: ignore[arg-type]
         if "result" in task.fields
     ]
     while waiting:
-        graphql_type: Any = waiting.pop()
-        if is_composite_type(graphql_type):
+        graphql_type = waiting.pop()
+        if isinstance(graphql_type, GraphQLObjectType):
             yield graphql_type.name
             waiting += [get_named_type(field.type) for field in graphql_type.fields.values()]
 
