@@ -16,7 +16,8 @@ from django.core.exceptions import ValidationError
 from django.db import IntegrityError, transaction
 from django.http import HttpRequest
 
-from tasks import database, rates
+from tasks import database
+from tasks.accounts.attempts import refused_for
 from tasks.accounts.hashing import hashing
 from tasks.errors import Forbidden, InvalidCredentials, InvalidRegistration, RateLimited, UserError
 from tasks.models import AccessToken, User
@@ -62,8 +63,9 @@ async def register(
     """
     if not settings.REGISTRATION_OPEN:
         return _failed(Forbidden("registration is closed on this server", ["input"]))
-    if refused := await _too_often_from(address):
-        return _failed(refused)
+    seconds = await refused_for(address, None)
+    if seconds is not None:
+        return _too_often(seconds)
     username = User.normalize_username(username)
     hashed = await hashing(_hashed, username, password)
     if hashed is None:
@@ -94,8 +96,9 @@ async def login(
     if not _is_storable(password) or len(password) > MAX_PASSWORD_CHARACTERS:
         password = secrets.token_urlsafe()  # nobody's, and as much work to find that out
     username = User.normalize_username(username)
-    if refused := await _too_often_from(address) or await _too_often_as(username):
-        return _failed(refused)
+    seconds = await refused_for(address, username)
+    if seconds is not None:
+        return _too_often(seconds)
     user = await hashing(_authenticate, username, password)
     if user is None:
         return _failed(_busy())
@@ -119,23 +122,8 @@ def _busy() -> UserError:
     return RateLimited(problem, ["input"], retry_after_seconds=BUSY_SECONDS)
 
 
-async def _too_often_from(address: str | None) -> UserError | None:
-    if address is None:
-        return None
-    return await _too_often("login-address", address, settings.LOGIN_ATTEMPTS_PER_ADDRESS)
-
-
-async def _too_often_as(username: str) -> UserError | None:
-    # Any length is fine for a hash; for a key of Redis it is not.
-    key = hashlib.sha256(username.encode()).hexdigest()
-    return await _too_often("login-name", key, settings.LOGIN_ATTEMPTS_PER_NAME)
-
-
-async def _too_often(scope: str, key: str, limit: str) -> UserError | None:
-    seconds = await rates.limiter().hit_async(scope, key, limit)
-    if seconds is None:
-        return None
-    return RateLimited("too many attempts to sign in, try again later", ["input"], retry_after_seconds=seconds)
+def _too_often(seconds: float) -> AuthAnswer:
+    return _failed(RateLimited("too many attempts to sign in, try again later", ["input"], retry_after_seconds=seconds))
 
 
 def _is_storable(text: str) -> bool:

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 from django.contrib.sessions.backends.db import SessionStore
-from django.test import Client
+from django.test import AsyncClient, Client
 from pytest_django.fixtures import Settings
 
 from tasks import accounts, database, rates
@@ -135,6 +135,31 @@ async def test_logins_go_on_while_redis_is_away(settings: Settings, monkeypatch:
     answers = [await accounts.login("ada", PASSWORD, address="192.0.2.1") for _ in range(3)]
 
     assert all(answer.user for answer in answers)
+
+
+async def test_admin_s_own_form_is_no_way_round(ada: User, settings: Settings) -> None:
+    settings.LOGIN_ATTEMPTS_PER_NAME = "2/hour"
+    await database.write(User.objects.filter(pk=ada.pk).update, is_staff=True)
+    await accounts.login("ada", "wrong")
+    form = {"username": "ada", "password": PASSWORD}
+
+    entered = await AsyncClient().post("/admin/login/", form, secure=True)
+    refused = await AsyncClient().post("/admin/login/", form, secure=True)
+
+    assert entered.status_code == 302
+    assert refused.status_code == 200
+    assert "Too many attempts to sign in" in refused.content.decode()
+
+
+async def test_admin_s_own_form_counts_addresses(settings: Settings) -> None:
+    settings.LOGIN_ATTEMPTS_PER_ADDRESS = "2/hour"
+
+    pages = [
+        await AsyncClient().post("/admin/login/", {"username": f"user{number}", "password": "wrong"}, secure=True)
+        for number in range(3)
+    ]
+
+    assert ["Too many attempts" in page.content.decode() for page in pages] == [False, False, True]
 
 
 # --- sessions ---------------------------------------------------------------------------------------------------------
