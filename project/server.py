@@ -23,6 +23,7 @@ _APPLICATION = "project.asgi:application"
 def main() -> None:
     """Serve until told to stop; open requests then have three seconds."""
     options: dict[str, Any] = {
+        "proxy_headers": False,  # TRUSTED_PROXIES says whom to believe; uvicorn would believe every local process
         "ws": "websockets-sansio",
         "ws_max_size": settings.MAX_BODY_BYTES,
         "ws_ping_interval": None,  # graphql-transport-ws has pings of its own

@@ -1,6 +1,7 @@
 """Every setting, read from the environment in one block. The README's table documents the variables."""
 
 import os
+import re
 import sys
 from pathlib import Path
 
@@ -11,6 +12,15 @@ from tasks.errors import Misconfigured
 BASE_DIR = Path(__file__).resolve().parent.parent
 env = environ.Env()
 
+
+def _rate(name: str, default: str) -> str:
+    """Read a limit over time, or several at once; "" for none."""
+    value: str = env.str(name, default=default)
+    if value and not re.fullmatch(r"[1-9]\d*/(second|minute|hour|day)(;[1-9]\d*/(second|minute|hour|day))*", value):
+        raise Misconfigured(f"{name} is {value!r}: expected such as 10/minute or 10/minute;100/hour, or nothing")
+    return value
+
+
 # --- the environment ----------------------------------------------------------------------------------------------
 
 DEBUG = env.bool("DEBUG", default=False)
@@ -18,6 +28,10 @@ DATA_DIR = Path(env.str("DATA_DIR", default=str(BASE_DIR / ".data"))).resolve()
 SECRET_KEY = env.str("SECRET_KEY", default="")
 ALLOWED_HOSTS = env.list("ALLOWED_HOSTS", default=["localhost", "127.0.0.1", "[::1]"] if DEBUG else [])
 CSRF_TRUSTED_ORIGINS = env.list("CSRF_TRUSTED_ORIGINS", default=[])
+CORS_ALLOWED_ORIGINS = env.list("CORS_ALLOWED_ORIGINS", default=[])
+CORS_ALLOW_CREDENTIALS = env.bool("CORS_ALLOW_CREDENTIALS", default=False)
+SECURE_SSL_REDIRECT = env.bool("SECURE_SSL_REDIRECT", default=False)
+SECURE_HSTS_SECONDS = env.int("SECURE_HSTS_SECONDS", default=0 if DEBUG else 30 * 24 * 3600)
 DATABASE_URL = env.str("DATABASE_URL", default=f"sqlite:///{DATA_DIR / 'taskfeed.sqlite3'}")
 REDIS_URL = env.str("REDIS_URL", default="redis://127.0.0.1:6379/0")
 HOST = env.str("HOST", default="127.0.0.1")
@@ -26,6 +40,7 @@ QUEUES = env.list("QUEUES", default=["default"])
 WORKER_CONCURRENCY = env.int("WORKER_CONCURRENCY", default=os.cpu_count() or 2)
 WEB_PROCESSES = env.int("WEB_PROCESSES", default=1)
 MAX_TIMEOUT_SECONDS = env.float("MAX_TIMEOUT_SECONDS", default=3600.0)
+TRUSTED_PROXIES = env.int("TRUSTED_PROXIES", default=0)  # hops of X-Forwarded-For, counted from its end
 
 if not SECRET_KEY:
     raise Misconfigured("SECRET_KEY is not set: expected a long random string that stays the same over restarts")
@@ -48,9 +63,16 @@ MAX_WAIT_SECONDS = env.float("MAX_WAIT_SECONDS", default=60.0)
 MAX_WAITERS_PER_USER = env.int("MAX_WAITERS_PER_USER", default=100)
 MAX_WAITERS = env.int("MAX_WAITERS", default=1_000)
 MAX_BODY_BYTES = env.int("MAX_BODY_BYTES", default=1024 * 1024)
+RETENTION_SECONDS = env.float("RETENTION_SECONDS", default=30 * 24 * 3600.0)
+
+# --- people and tokens --------------------------------------------------------------------------------------------
+
 REGISTRATION_OPEN = env.bool("REGISTRATION_OPEN", default=DEBUG)
 TOKEN_LIFETIME_SECONDS = env.int("TOKEN_LIFETIME_SECONDS", default=30 * 24 * 3600)
-RETENTION_SECONDS = env.float("RETENTION_SECONDS", default=30 * 24 * 3600.0)
+MAX_WATCH_TOKEN_SECONDS = env.float("MAX_WATCH_TOKEN_SECONDS", default=7 * 24 * 3600.0)
+LOGIN_ATTEMPTS_PER_ADDRESS = _rate("LOGIN_ATTEMPTS_PER_ADDRESS", "60/minute")
+LOGIN_ATTEMPTS_PER_NAME = _rate("LOGIN_ATTEMPTS_PER_NAME", "10/minute;100/hour")
+WATCH_TOKENS_PER_USER = _rate("WATCH_TOKENS_PER_USER", "600/minute")
 
 # --- the engine's rhythm, in seconds ------------------------------------------------------------------------------
 
@@ -82,6 +104,7 @@ INSTALLED_APPS = [
     "django.contrib.messages",
     "django.contrib.staticfiles",
     "channels",
+    "corsheaders",  # for its checks of the settings; `tasks.api.transport.http.door` asks its middleware
     "strawberry_django",
     "tasks",
 ]
@@ -129,6 +152,15 @@ WHITENOISE_IMMUTABLE_FILE_TEST = r"^/static/graphiql/.+-[\w-]{8}\.(js|css)$"
 DATA_UPLOAD_MAX_MEMORY_SIZE = MAX_BODY_BYTES
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = not DEBUG
 X_FRAME_OPTIONS = "DENY"
+SECURE_REDIRECT_EXEMPT = [r"^healthz$"]  # asked from inside, without TLS
+if TRUSTED_PROXIES > 0:
+    SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
+CORS_EXPOSE_HEADERS = ["retry-after", "www-authenticate"]
+SILENCED_SYSTEM_CHECKS = [
+    "security.W005",  # HSTS for the domain's other hosts is not ours to decide
+    "security.W008",  # TLS ends at a proxy, which redirects; where it does not, SECURE_SSL_REDIRECT does
+    "security.W021",  # see W005
+]
 
 DATABASES = {"default": env.db_url_config(DATABASE_URL)}
 if DATABASES["default"]["ENGINE"].endswith("sqlite3"):

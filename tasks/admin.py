@@ -1,11 +1,35 @@
 """Django's admin: people and their tokens to manage, tasks to look at. Tasks change through the API alone."""
 
+from typing import Any
+
 from django.contrib import admin
+from django.contrib.admin.forms import AdminAuthenticationForm
 from django.contrib.auth.admin import UserAdmin
+from django.core.exceptions import ValidationError
 from django.http import HttpRequest
 
+from tasks.accounts import refused_for_blocking
+from tasks.api.transport.address import address
 from tasks.models import AccessToken, Attempt, Task, User
 
+
+class LimitedLoginForm(AdminAuthenticationForm):
+    """Django's form, whose attempts are counted with those of `login`."""
+
+    def clean(self) -> dict[str, Any]:
+        """Refuse one attempt too many without a look at the password."""
+        username = User.normalize_username(self.cleaned_data.get("username") or "")
+        if refused_for_blocking(_address(self.request), username) is not None:
+            raise ValidationError("Too many attempts to sign in, try again later.", code="rate_limited")
+        return super().clean()
+
+
+def _address(request: HttpRequest | None) -> str | None:
+    scope = getattr(request, "scope", None)
+    return None if scope is None else address(scope)
+
+
+admin.site.login_form = LimitedLoginForm
 admin.site.register(User, UserAdmin)
 
 
@@ -27,6 +51,7 @@ class AccessTokenAdmin(ReadOnly, admin.ModelAdmin):  # type: ignore[type-arg]  #
 
     list_display = ("user", "created_at", "expires_at", "last_used_at")
     list_select_related = ("user",)
+    search_fields = ("user__username",)
     exclude = ("digest",)
 
 

@@ -62,6 +62,9 @@ class Services:
             SECRET_KEY="a key for tests alone, as long as a key must be",
             ALLOWED_HOSTS="localhost,127.0.0.1,testserver",
             DEBUG="0",
+            # Tests log in as often as they like, all from one address; those of the limits set their own.
+            LOGIN_ATTEMPTS_PER_ADDRESS="",
+            LOGIN_ATTEMPTS_PER_NAME="",
             DJANGO_SETTINGS_MODULE="project.settings",
         )
         (self.directory / "data").mkdir()

@@ -37,10 +37,6 @@ PUBLISHED = ROOT / "schema.graphql"
 
 NOT_DUE = frozenset(
     [
-        "Mutation.createWatchToken",
-        "CreateWatchTokenInput",
-        "CreateWatchTokenPayload",
-        "CreateWatchTokenError",
         "Mutation.submitTasks",
         "SubmitTasksInput",
         "SubmitTasksPayload",

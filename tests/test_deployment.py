@@ -156,3 +156,37 @@ def test_image_has_every_package_of_ours():
     packages = {path.parent.name for path in ROOT.glob("*/__init__.py")} - {"tests"}
 
     assert packages <= copied
+
+
+def manage(*arguments: str, **environment: str) -> "subprocess.CompletedProcess[str]":
+    """Run a command as in production, with this environment and nothing else."""
+    production = {
+        "PATH": "/usr/bin:/bin",
+        "SECRET_KEY": "one that is long enough, and of many different characters: 0123456789 abcdefghijkl",
+        "ALLOWED_HOSTS": "tasks.example.org",
+        "DATABASE_URL": "sqlite://:memory:",
+    }
+    command = [sys.executable, str(ROOT / "manage.py"), *arguments]
+    return subprocess.run(command, env={**production, **environment}, capture_output=True, text=True, check=False)
+
+
+def test_deployment_check_finds_nothing():
+    checked = manage("check", "--deploy", "--fail-level", "WARNING")
+
+    assert checked.returncode == 0, checked.stderr
+    assert "System check identified no issues" in checked.stdout
+
+
+def test_cookies_are_secure_in_production():
+    names = ("SESSION_COOKIE_SECURE", "CSRF_COOKIE_SECURE", "SESSION_COOKIE_HTTPONLY", "SECURE_CONTENT_TYPE_NOSNIFF")
+    asked = f"from django.conf import settings; print(all(getattr(settings, name) for name in {names}))"
+
+    assert manage("shell", "--no-imports", "-c", asked).stdout == "True\n"
+
+
+@pytest.mark.parametrize("value", ["0/minute", "10/minute;often"])
+def test_limit_that_is_not_understood_stops_the_start(value: str):
+    started = manage("check", LOGIN_ATTEMPTS_PER_NAME=value)
+
+    assert started.returncode != 0
+    assert f"LOGIN_ATTEMPTS_PER_NAME is {value!r}" in started.stderr

@@ -14,7 +14,6 @@ from tasks import database
 from tasks.api.viewer import Viewer
 from tasks.models import Attempt, Event, User
 from tasks.models.snapshots import TaskSnapshot, snapshots
-from tasks.models.tasks import Task
 
 K = TypeVar("K", bound=Hashable)
 V = TypeVar("V")
@@ -36,7 +35,7 @@ class Loaders:
 
     @cached_property
     def tasks(self) -> DataLoader[UUID, TaskSnapshot | None]:
-        """Tasks by id; somebody else's is None unless the viewer is staff."""
+        """Tasks by id; those that the viewer may not see are None."""
         return _loader(self._visible_tasks)
 
     @cached_property
@@ -55,9 +54,7 @@ class Loaders:
         return _loader(_events)
 
     def _visible_tasks(self, ids: Sequence[UUID]) -> list[TaskSnapshot | None]:
-        visible = Task.objects.filter(id__in=ids)
-        if not self.viewer.is_staff:
-            visible = visible.filter(owner_id=self.viewer.user_id)
+        visible = self.viewer.visible_tasks().filter(id__in=ids)
         found = {task.id: task for task in snapshots(visible)}
         return [found.get(task_id) for task_id in ids]
 

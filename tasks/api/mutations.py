@@ -6,7 +6,7 @@ from uuid import UUID
 import strawberry
 
 from tasks import accounts, submission
-from tasks.accounts import AuthAnswer
+from tasks.accounts import AuthAnswer, WatchTokenAnswer
 from tasks.api.execution.context import Context
 from tasks.api.queries import read_id
 from tasks.api.types.fields import resolved
@@ -16,6 +16,8 @@ from tasks.api.types.payloads import (
     AuthPayload,
     CancelTaskInput,
     CancelTaskPayload,
+    CreateWatchTokenInput,
+    CreateWatchTokenPayload,
     LoginInput,
     LogoutPayload,
     RegisterInput,
@@ -78,7 +80,13 @@ class Mutation:
     ) -> AuthPayload | None:
         """Make a user, and sign in."""
         context = info.context
-        answer = await accounts.register(input.username, input.password, with_session=context.sets_cookies)
+        answer = await accounts.register(
+            input.username,
+            input.password,
+            session_key=context.session_key,
+            with_session=context.sets_cookies,
+            address=context.address,
+        )
         return _signed_in(context, answer)  # type: ignore[return-value]  # its source
 
     @resolved("Sign in: a session for browsers, a token for programs.")
@@ -90,7 +98,11 @@ class Mutation:
         """Sign in."""
         context = info.context
         answer = await accounts.login(
-            input.username, input.password, session_key=context.session_key, with_session=context.sets_cookies
+            input.username,
+            input.password,
+            session_key=context.session_key,
+            with_session=context.sets_cookies,
+            address=context.address,
         )
         return _signed_in(context, answer)  # type: ignore[return-value]  # its source
 
@@ -103,13 +115,36 @@ class Mutation:
         context.sign_out()
         return LogoutPayload(ok=True)
 
+    @resolved(
+        "A token with which anybody may follow this one task: `task`, `node` and `taskUpdated` alone, and of the task "
+        "its ids, type, status, progress, times, attempt, versions, cursors, result, output, the failure's code and "
+        "message; whatever else a document selects is FORBIDDEN. TaskLogged events are withheld, so that versions may "
+        "have holes. It ends early where its giver could not see the task any more, or has a new password."
+    )
+    async def create_watch_token(
+        self,
+        info: Info,
+        input: CreateWatchTokenInput,  # noqa: A002 - the contract's name
+    ) -> CreateWatchTokenPayload | None:
+        """Give somebody who has no account the sight of one task."""
+        user_id, task_id = info.context.viewer.require(), read_id(input.task_id)
+        if task_id is None:
+            answer = WatchTokenAnswer(errors=[_not_a_task(input.task_id, "taskId")])
+        else:
+            answer = await accounts.create_watch_token(user_id, task_id, input.expires_in_seconds)
+        return answer  # type: ignore[return-value]  # its source
+
 
 async def _about(viewer: Viewer, task_id: str, change: Change) -> Answer:
     user_id = viewer.require()
     known = read_id(task_id)
     if known is None:
-        return Answer(None, [NotFound(f"expected a task's id, a UUID, got: {task_id[:80]!r}", ["input", "id"])])
+        return Answer(None, [_not_a_task(task_id, "id")])
     return await change(user_id, viewer.is_staff, known)
+
+
+def _not_a_task(text: str, name: str) -> NotFound:
+    return NotFound(f"expected a task's id, a UUID, got: {text[:80]!r}", ["input", name])
 
 
 def _signed_in(context: Context, answer: AuthAnswer) -> AuthAnswer:

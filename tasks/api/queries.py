@@ -38,8 +38,8 @@ class Query:
     async def node(self, info: Info, id: strawberry.ID) -> Node | None:  # noqa: A002 - the contract's name
         """Find a task type, a task or a user."""
         viewer = info.context.viewer
-        viewer.require()
-        if id.startswith(TASK_TYPE_PREFIX):
+        viewer.require_sight()
+        if id.startswith(TASK_TYPE_PREFIX) and viewer.watches is None:
             return registry.find(id.removeprefix(TASK_TYPE_PREFIX))  # type: ignore[return-value]  # its source
         node_id = read_id(id)
         if node_id is None:
@@ -52,7 +52,7 @@ class Query:
     @resolved("Null for an unknown id and for somebody else's task alike.")
     async def task(self, info: Info, id: strawberry.ID) -> Task | None:  # noqa: A002 - the contract's name
         """Find a task."""
-        info.context.viewer.require()
+        info.context.viewer.require_sight()
         task_id = read_id(id)
         return None if task_id is None else await info.context.loaders.tasks.load(task_id)  # type: ignore[return-value]
 

@@ -11,6 +11,7 @@ from strawberry.utils.str_converters import to_camel_case
 
 from tasks import submission
 from tasks.api.cursors import parse_event_cursor
+from tasks.api.execution.watching import WATCHED_KINDS
 from tasks.api.filters import select
 from tasks.api.queries import read_id
 from tasks.api.types.fields import subscribed
@@ -21,7 +22,6 @@ from tasks.api.types.updates import TasksUpdate, TaskUpdate
 from tasks.api.viewer import Viewer
 from tasks.errors import BadUserInput, TaskNotFound, UserError
 from tasks.hub import Cursor, FeedSource, TaskSource, current_hub
-from tasks.models.snapshots import TaskSnapshot
 from tasks.status import EventKind
 from tasks.submission import SubmitRequest
 
@@ -56,7 +56,7 @@ class Subscription:
     ) -> AsyncIterator[TaskUpdate]:
         """Follow a task that is there."""
         viewer = info.context.viewer
-        viewer.require()
+        viewer.require_sight()
         position = _position(after)
         task_id = read_id(id)
         if task_id is None:
@@ -101,10 +101,10 @@ class Subscription:
 def _follow(
     task_id: UUID, viewer: Viewer, position: Cursor | None, only: list[EventKind] | None
 ) -> AsyncIterator[TaskUpdate]:
-    def may_see(task: TaskSnapshot) -> bool:
-        return viewer.is_staff or task.owner_id == viewer.user_id
-
-    return TaskSource(current_hub(), task_id, may_see, position, _kinds(only))  # type: ignore[return-value]  # their sources
+    kinds = _kinds(only)
+    if viewer.watches is not None:
+        kinds = WATCHED_KINDS if kinds is None else kinds & WATCHED_KINDS
+    return TaskSource(current_hub(), task_id, viewer.may_see, position, kinds)  # type: ignore[return-value]  # their sources
 
 
 async def _beginning() -> Cursor:

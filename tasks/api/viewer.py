@@ -1,4 +1,4 @@
-"""Who asks: found from a bearer token or a session, and remembered for a few seconds."""
+"""Who asks: found from a bearer token, a watch token or a session, and remembered for a few seconds."""
 
 import asyncio
 import hashlib
@@ -13,16 +13,23 @@ from uuid import UUID
 
 from django.conf import settings
 from django.contrib import auth
+from django.db.models import QuerySet
 from django.http import HttpRequest, parse_cookie
 
 from tasks import database
+from tasks.accounts import WATCH_PREFIX, TokenUses, WatchGrant, holds, read_grant
 from tasks.errors import Unauthenticated
-from tasks.models import AccessToken, User
+from tasks.models import AccessToken, Task, User
+from tasks.models.snapshots import TaskSnapshot
 
 REMEMBERED_SECONDS = 5.0
 """How long a logout, a deactivation or a new staff flag may take to be noticed in another process."""
 REMEMBERED_VIEWERS = 10_000
 MAX_TOKEN_CHARACTERS = 200
+
+
+Key = bytes | str | WatchGrant
+"""What a viewer is remembered under: the digest of a token, a session's key, or what a watch token says."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,13 +41,45 @@ class Viewer:
     token_id: UUID | None
     """Of the bearer token; None for a session and for nobody."""
     expires_at: datetime | None
-    """Of the bearer token; from then on this viewer is nobody. None for a session: ask again now and then."""
+    """Of either token; from then on this viewer is nobody. None for a session: ask again now and then."""
+    watches: UUID | None = None
+    """The one task that a watch token shows; its holder is no user."""
+
+    @property
+    def is_nobody(self) -> bool:
+        """Neither a user nor the holder of a watch token."""
+        return self.user_id is None and self.watches is None
+
+    @property
+    def rights(self) -> tuple[UUID | None, bool, UUID | None]:
+        """All that decides what this viewer may see and do."""
+        return self.user_id, self.is_staff, self.watches
 
     def require(self) -> UUID:
         """Return the user's id. Raises `Unauthenticated` for nobody."""
         if self.user_id is None:
             raise Unauthenticated("this needs a user: log in, or send the header Authorization: Bearer <token>")
         return self.user_id
+
+    def require_sight(self) -> None:
+        """Raise `Unauthenticated` for nobody."""
+        if self.watches is None:
+            self.require()
+
+    def may_see(self, task: TaskSnapshot) -> bool:
+        """Tell whether this task may be shown: to staff all, to users their own, to a watch token's holder that one."""
+        if self.watches is not None:
+            return task.id == self.watches
+        return self.is_staff or (self.user_id is not None and task.owner_id == self.user_id)
+
+    def visible_tasks(self) -> QuerySet[Task]:
+        """Select the tasks of which `may_see` is true."""
+        if self.watches is not None:
+            return Task.objects.filter(pk=self.watches)
+        if self.is_staff:
+            return Task.objects.all()
+        # Tasks that lost their owner have none, and so has nobody.
+        return Task.objects.none() if self.user_id is None else Task.objects.filter(owner_id=self.user_id)
 
 
 ANONYMOUS = Viewer(None, is_staff=False, token_id=None, expires_at=None)
@@ -80,8 +119,9 @@ class Viewers:
     def __init__(self, *, seconds: float = REMEMBERED_SECONDS, entries: int = REMEMBERED_VIEWERS) -> None:
         self.seconds = seconds
         self.entries = entries
-        self._known: OrderedDict[bytes | str, tuple[Viewer | None, float]] = OrderedDict()
-        self._asked: dict[bytes | str, asyncio.Task[Viewer | None]] = {}
+        self._known: OrderedDict[Key, tuple[Viewer | None, float]] = OrderedDict()
+        self._asked: dict[Key, asyncio.Task[Viewer | None]] = {}
+        self._uses = TokenUses()
 
     async def by_authorization(self, header: str) -> Viewer:
         """Return the viewer of an `Authorization` header's value. Raises `Unauthenticated` for any that is no good."""
@@ -89,7 +129,11 @@ class Viewers:
         token = token.strip()
         if scheme.lower() != "bearer" or not token or len(token) > MAX_TOKEN_CHARACTERS:
             raise Unauthenticated("the Authorization header is not understood: expected Bearer <token>")
-        viewer = await self._find(hashlib.sha256(token.encode("utf-8", "replace")).digest(), _by_digest)
+        if token.startswith(WATCH_PREFIX):
+            grant = read_grant(token)
+            viewer = None if grant is None else await self._find(grant, _by_grant)
+        else:
+            viewer = await self._find(hashlib.sha256(token.encode("utf-8", "replace")).digest(), _by_digest)
         if viewer is None:
             raise Unauthenticated("the token is unknown, expired or revoked: log in again")
         return viewer
@@ -114,13 +158,13 @@ class Viewers:
             for key in [k for k, (known, _) in self._known.items() if known and known.token_id == viewer.token_id]:
                 del self._known[key]
 
-    async def _find(self, key: bytes | str, look_up: Callable[[Any], Viewer | None]) -> Viewer | None:
+    async def _find(self, key: Key, look_up: Callable[[Any], Viewer | None]) -> Viewer | None:
         known = self._known.get(key)
         if known is not None and known[1] > monotonic():
             return known[0]
         return await self._look_up(key, look_up)
 
-    async def _look_up(self, key: bytes | str, look_up: Callable[[Any], Viewer | None]) -> Viewer | None:
+    async def _look_up(self, key: Key, look_up: Callable[[Any], Viewer | None]) -> Viewer | None:
         task = self._asked.get(key)
         if task is None:
             task = self._asked[key] = asyncio.ensure_future(database.read(look_up, key))
@@ -128,12 +172,14 @@ class Viewers:
         # Whoever else waits for the same answer must not lose it because one of them has gone.
         return await asyncio.shield(task)
 
-    def _remember(self, key: bytes | str, task: "asyncio.Task[Viewer | None]") -> None:
+    def _remember(self, key: Key, task: "asyncio.Task[Viewer | None]") -> None:
         self._asked.pop(key, None)
         if task.cancelled() or task.exception() is not None:
             return
         viewer = task.result()
         seconds = self.seconds
+        if viewer is not None and viewer.token_id is not None:
+            self._uses.note(viewer.token_id)
         if viewer is not None and viewer.expires_at is not None:
             seconds = min(seconds, (viewer.expires_at - datetime.now(UTC)).total_seconds())
         self._known[key] = (viewer, monotonic() + seconds)
@@ -160,6 +206,12 @@ def _by_digest(digest: bytes) -> Viewer | None:
         .first()
     )
     return Viewer(*row) if row else None
+
+
+def _by_grant(grant: WatchGrant) -> Viewer | None:
+    if not holds(grant):
+        return None
+    return Viewer(None, is_staff=False, token_id=None, expires_at=grant.expires_at, watches=grant.task_id)
 
 
 def _by_session_key(session_key: str) -> Viewer | None:

@@ -1,7 +1,9 @@
 """People, and the tokens with which their programs sign in."""
 
+from typing import Any
+
 from django.contrib.auth.models import AbstractUser
-from django.db import models
+from django.db import models, transaction
 from uuid_utils.compat import uuid7
 
 
@@ -9,6 +11,15 @@ class User(AbstractUser):
     """Someone who submits tasks and sees their own; staff may see everybody's."""
 
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
+
+    def save(self, *args: Any, **kwargs: Any) -> None:
+        """Store the user; with a new password end all tokens, as Django's sessions end by themselves."""
+        # Set by set_password, and not where Django only hashes the same password anew.
+        has_new_password = self._password is not None and not self._state.adding  # type: ignore[attr-defined]  # Django's
+        with transaction.atomic():
+            super().save(*args, **kwargs)
+            if has_new_password:
+                self.access_tokens.all().delete()
 
 
 class AccessToken(models.Model):

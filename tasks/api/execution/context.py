@@ -1,6 +1,7 @@
 """What resolvers see as `info.context`."""
 
 import asyncio
+from collections.abc import Callable
 from io import BytesIO
 from typing import TYPE_CHECKING, Any
 
@@ -16,12 +17,30 @@ class Context:
     """Of one execution: a request, an operation on a socket, or one event of a subscription. Never kept longer.
 
     Over HTTP `sign_in` and `sign_out` reach the browser as its session cookie. On a socket no answer could carry a
-    cookie (`sets_cookies` is False); `sign_out` closes it.
+    cookie, and a page of another site has no say in our cookies (`sets_cookies` is False); `sign_out` closes a socket.
     """
 
-    __slots__ = ("_abandoned", "_loaders", "_request", "scope", "session_change", "session_key", "viewer")
+    __slots__ = (
+        "_abandoned",
+        "_find_address",
+        "_loaders",
+        "_request",
+        "scope",
+        "session_change",
+        "session_key",
+        "sets_cookies",
+        "viewer",
+    )
 
-    def __init__(self, viewer: Viewer, *, scope: dict[str, Any] | None = None, session_key: str | None = None) -> None:
+    def __init__(
+        self,
+        viewer: Viewer,
+        *,
+        scope: dict[str, Any] | None = None,
+        session_key: str | None = None,
+        sets_cookies: bool = True,
+        find_address: Callable[[], str] | None = None,
+    ) -> None:
         self.viewer = viewer
         self.scope = scope
         """The ASGI scope of the HTTP request; None on a socket."""
@@ -29,6 +48,9 @@ class Context:
         """Of the session cookie that came with the request or the handshake, whether it is good or not."""
         self.session_change: str | None = None
         """The session key that the browser shall have from now on; "": none; None: leave it be."""
+        self.sets_cookies = sets_cookies and scope is not None
+        """True over HTTP, for programs and for pages that may use the cookie."""
+        self._find_address = find_address
         self._abandoned: asyncio.Event | None = None
         self._loaders: Loaders | None = None
         self._request: ASGIRequest | None = None
@@ -44,9 +66,9 @@ class Context:
         return self._abandoned
 
     @property
-    def sets_cookies(self) -> bool:
-        """True over HTTP."""
-        return self.scope is not None
+    def address(self) -> str | None:
+        """The client's; None where the door does not tell. Found when it is asked for."""
+        return None if self._find_address is None else self._find_address()
 
     @property
     def signed_out(self) -> bool:
@@ -79,4 +101,10 @@ class Context:
 
     def fresh(self) -> "Context":
         """Return a context for the next event of the same subscription: same viewer, empty loaders."""
-        return Context(self.viewer, scope=self.scope, session_key=self.session_key)
+        return Context(
+            self.viewer,
+            scope=self.scope,
+            session_key=self.session_key,
+            sets_cookies=self.sets_cookies,
+            find_address=self._find_address,
+        )

@@ -23,6 +23,8 @@ from strawberry.exceptions import StrawberryInputCoercionError
 from strawberry.schema.validation_rules.maybe_null import MaybeNullValidationRule
 
 from tasks.api.execution.limits import Limits, exceeded
+from tasks.api.execution.watching import WatchRule
+from tasks.errors import NotPermitted
 
 PARSE_FAILED = "GRAPHQL_PARSE_FAILED"
 VALIDATION_FAILED = "GRAPHQL_VALIDATION_FAILED"
@@ -42,7 +44,16 @@ class InputValuesRule(ValuesOfCorrectTypeRule):
 class Prepared:
     """A valid document of one schema. Immutable and shared: equal only to itself."""
 
-    __slots__ = ("_anonymous", "_operations", "document", "fragment_definitions", "fragments", "max_errors", "schema")
+    __slots__ = (
+        "_anonymous",
+        "_operations",
+        "_watch_faults",
+        "document",
+        "fragment_definitions",
+        "fragments",
+        "max_errors",
+        "schema",
+    )
 
     def __init__(self, schema: GraphQLSchema, document: DocumentNode, max_errors: int) -> None:
         self.schema = schema
@@ -55,6 +66,7 @@ class Prepared:
         operations = [d for d in document.definitions if isinstance(d, OperationDefinitionNode)]
         self._operations = {d.name.value: d for d in operations if d.name}
         self._anonymous = operations[0] if len(operations) == 1 else None
+        self._watch_faults: list[GraphQLError] | None = None
 
     def operation(self, name: str | None = None) -> OperationDefinitionNode | GraphQLError:
         """Return the operation that the client means, or why there is none."""
@@ -73,6 +85,13 @@ class Prepared:
         """Return query, mutation or subscription; None if there is no such operation."""
         operation = self.operation(name)
         return None if isinstance(operation, GraphQLError) else operation.operation
+
+    def watch_faults(self) -> list[GraphQLError]:
+        """Return what the holder of a watch token may not select, in any operation or fragment. Found out once."""
+        if self._watch_faults is None:
+            found = validate(self.schema, self.document, [WatchRule], self.max_errors)
+            self._watch_faults = _marked(found, NotPermitted.code)
+        return self._watch_faults
 
 
 class Documents:

@@ -122,6 +122,8 @@ def _build(
     operation = prepared.operation(operation_name)
     if isinstance(operation, GraphQLError):
         return RequestError(None, [operation])
+    if context.viewer.watches is not None and (faults := prepared.watch_faults()):
+        return RequestError(None, faults)
     schema: GraphQLSchema = prepared.schema
     coerced = get_variable_values(
         schema, operation.variable_definitions or (), variables or {}, max_errors=prepared.max_errors

@@ -4,7 +4,6 @@ import asyncio
 from collections import OrderedDict
 from collections.abc import Awaitable, Hashable
 from typing import Protocol, cast
-from uuid import UUID
 from weakref import WeakValueDictionary
 
 import orjson
@@ -24,9 +23,9 @@ class SharedEvent(Protocol):
         """Hashable, and equal only for events that every document shows alike."""
 
 
-def rights_of(viewer: Viewer) -> tuple[bool, UUID | None]:
-    """Return all that a task's fields may depend on: staff see everything alike, others what is theirs."""
-    return (True, None) if viewer.is_staff else (False, viewer.user_id)
+def rights_of(viewer: Viewer) -> Hashable:
+    """Return all that a task's fields may depend on: staff see everything alike, others what they may see."""
+    return "staff" if viewer.is_staff else viewer.rights
 
 
 class Scope:

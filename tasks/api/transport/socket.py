@@ -4,6 +4,7 @@ import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Coroutine
 from datetime import UTC, datetime
+from functools import partial
 from typing import Any
 
 from channels.consumer import AsyncConsumer
@@ -11,6 +12,7 @@ from channels.exceptions import StopConsumer
 
 from tasks.api.execution import Context
 from tasks.api.transport import protocol
+from tasks.api.transport.address import address
 from tasks.api.transport.http.door import header_map
 from tasks.api.transport.operation import Operation
 from tasks.api.transport.outbox import Outbox, Send
@@ -149,7 +151,9 @@ class GraphQLSocket(AsyncConsumer):  # type: ignore[misc]  # Channels is untyped
             operation.refuse_as_one_too_many()
             return
         self.operations[message.id] = operation
-        operation.start(message, Context(self._viewer, session_key=self._credentials.session_key))
+        find_address = partial(address, self.scope)
+        context = Context(self._viewer, session_key=self._credentials.session_key, find_address=find_address)
+        operation.start(message, context)
 
     async def _acknowledge(self, payload: dict[str, Any] | None) -> None:
         """Find out who is there, in a task of its own: what comes before the answer is answered meanwhile."""
@@ -167,7 +171,7 @@ class GraphQLSocket(AsyncConsumer):  # type: ignore[misc]  # Channels is untyped
             logger.exception("a socket could not be authenticated")
             await self.close(_INTERNAL)
         else:
-            if not trusted and viewer.user_id is None and session_key_of(cookie) is not None:
+            if not trusted and viewer.is_nobody and session_key_of(cookie) is not None:
                 await self.close(Refusal(CloseCode.FORBIDDEN, "expected a token: this page's cookie is not accepted"))
                 return
             self._viewer, self._asking = viewer, None
@@ -189,7 +193,7 @@ class GraphQLSocket(AsyncConsumer):  # type: ignore[misc]  # Channels is untyped
             return
         finally:
             self._asking = None
-        if (now.user_id, now.is_staff) != (viewer.user_id, viewer.is_staff):
+        if now.rights != viewer.rights:
             await self.close(Refusal(CloseCode.FORBIDDEN, "logged out, or with other rights than before"))
         else:
             self._viewer = now
@@ -213,7 +217,7 @@ class GraphQLSocket(AsyncConsumer):  # type: ignore[misc]  # Channels is untyped
         else:
             if outbox.is_idle:
                 outbox.put(protocol.PING)
-            if viewer.user_id is not None and self._asking is None:
+            if not viewer.is_nobody and self._asking is None:
                 self._asking = self.run(self._ask_again(viewer))
 
     def give_up_handshake(self) -> None:

@@ -140,3 +140,7 @@ AuthError = Annotated[
     InvalidCredentials | InvalidRegistration | RateLimited | Forbidden,
     strawberry.union("AuthError", description="Why nobody was signed in."),
 ]
+CreateWatchTokenError = Annotated[
+    NotFound | InvalidArguments | RateLimited,
+    strawberry.union("CreateWatchTokenError", description="Why no watch token was given out."),
+]

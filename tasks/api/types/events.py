@@ -33,7 +33,10 @@ class TaskEvent:
 
     cursor: EventCursor = derived(lambda event: cursor_at(event.id), "This event's position in the log.")
     task_id: strawberry.ID = derived(lambda event: str(event.task_id), "The task that it happened to.")
-    version: int = strawberry.field(description="Counted within its task, without a hole, from 1.")
+    version: int = strawberry.field(
+        description="Counted within its task, without a hole, from 1. To a watch token TaskLogged events are not told, "
+        "so there may be holes."
+    )
     at: datetime = strawberry.field(description="When it happened.")
     attempt: int = strawberry.field(description="The number of the task's last attempt by then.")
 

@@ -4,7 +4,7 @@ from datetime import datetime
 
 import strawberry
 
-from tasks.api.types.errors import AuthError, CancelTaskError, RetryTaskError, SubmitTaskError
+from tasks.api.types.errors import AuthError, CancelTaskError, CreateWatchTokenError, RetryTaskError, SubmitTaskError
 from tasks.api.types.tasks import Task
 from tasks.api.types.users import User
 
@@ -47,6 +47,19 @@ class AuthPayload:
     errors: list[AuthError] = strawberry.field(description=_ERRORS)
 
 
+@strawberry.type(description="A watch token. Whoever has it may follow the task, so hand it to nobody else.")
+class CreateWatchTokenPayload:
+    """Its source is a `WatchTokenAnswer`."""
+
+    token: str | None = strawberry.field(
+        description="Send it as `Authorization: Bearer <token>`, or in a socket's connection parameters."
+    )
+    expires_at: datetime | None = strawberry.field(
+        description="From then on the token is no good, and what was opened with it ends within a minute."
+    )
+    errors: list[CreateWatchTokenError] = strawberry.field(description=_ERRORS)
+
+
 @strawberry.type(description="What became of logout.")
 class LogoutPayload:
     """Signing out can't fail."""
@@ -85,3 +98,11 @@ class LoginInput:
 
     username: str = strawberry.field(description="As registered.")
     password: str = strawberry.field(description="As registered.")
+
+
+@strawberry.input(description="Which task to show, and for how long.")
+class CreateWatchTokenInput:
+    """One task."""
+
+    task_id: strawberry.ID = strawberry.field(description="The task's.")
+    expires_in_seconds: float = strawberry.field(default=900, description="From now on; at least 1.")

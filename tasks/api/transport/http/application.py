@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+from functools import partial
 from typing import Any, NamedTuple
 from uuid import uuid4
 
@@ -11,6 +12,7 @@ from graphql import ExecutionResult, OperationType
 from tasks.api import explorer
 from tasks.api.execution import Context, Documents, Prepared, RequestError, encode, execute
 from tasks.api.execution.payloads import INTERNAL
+from tasks.api.transport.address import address
 from tasks.api.transport.http import negotiation
 from tasks.api.transport.http.body import Parameters, Receive, from_body, from_query_string, read_body
 from tasks.api.transport.http.disconnects import unless_disconnected, watched
@@ -86,7 +88,9 @@ class GraphQLHTTP:
             error_id = uuid4().hex
             logger.exception("Unexpected error %s in the HTTP door", error_id, extra={"error_id": error_id})
             answer = _refusal(request, Refused(500, f"Internal error {error_id}", INTERNAL))
-        await respond(send, answer.status, answer.media_type, answer.body, (*answer.headers, *request.verdict.headers))
+        is_preflight = request.method == "OPTIONS" and b"access-control-request-method" in headers
+        common = request.verdict.preflight_headers if is_preflight else request.verdict.headers
+        await respond(send, answer.status, answer.media_type, answer.body, (*answer.headers, *common))
 
     async def _answer(self, request: Request) -> Answer:
         if not request.verdict.host_allowed:
@@ -101,15 +105,21 @@ class GraphQLHTTP:
             raise Refused(406, negotiation.NOT_ACCEPTABLE)
         if media_type == negotiation.HTML:
             return Answer(200, negotiation.HTML, explorer.page(), explorer.HEADERS)
-        _check_origin(request)
+        is_from_our_page = _check_origin(request)
         parameters = await self._parameters(request)
-        viewer, session_key = await self._viewer(request)
-        context = Context(viewer, scope=request.scope, session_key=session_key)
+        viewer, session_key = await self._viewer(request, is_from_our_page)
+        context = Context(
+            viewer,
+            scope=request.scope,
+            session_key=session_key,
+            sets_cookies=is_from_our_page,
+            find_address=partial(address, request.scope),
+        )
         result = await self._execute(request, parameters, context)
         answer_headers: Headers = ()
         if context.session_change is not None:
             self.viewers.forget(viewer, session_key)
-            answer_headers = session_cookie(context.session_change)
+            answer_headers = session_cookie(context.session_change) if context.sets_cookies else ()
         return Answer(status_of(result, media_type), media_type, encode(result), answer_headers)
 
     async def _parameters(self, request: Request) -> Parameters:
@@ -123,9 +133,9 @@ class GraphQLHTTP:
             raise Refused(*fault)
         return from_body(body)
 
-    async def _viewer(self, request: Request) -> tuple[Viewer, str | None]:
+    async def _viewer(self, request: Request, is_from_our_page: bool) -> tuple[Viewer, str | None]:
         cookie = request.header(b"cookie")
-        session_key = session_key_of(cookie) if cookie else None
+        session_key = session_key_of(cookie) if cookie and is_from_our_page else None
         authorization = request.header(b"authorization") if b"authorization" in request.headers else None
         try:
             return await self.viewers.of(Credentials(authorization, session_key)), session_key
@@ -156,19 +166,21 @@ def _uncancel() -> None:
         task.uncancel()
 
 
-def _check_origin(request: Request) -> None:
-    """Refuse what a foreign page may have sent. Raises `Refused`.
+def _check_origin(request: Request) -> bool:
+    """Tell whether a program or a page that may use our cookies sent this, and not a foreign page with a token.
 
-    A browser adds its cookies to such a request, but never a bearer token of its own accord; and a login or a
-    registration from a foreign page is no better for having no cookie yet.
+    Raises `Refused` for a foreign page without one: a browser adds its cookies to such a request, but never a bearer
+    token of its own accord; and a login or a registration from there is no better for having no cookie yet.
     """
+    verdict = request.verdict
+    foreign = request.headers.get(b"sec-fetch-site") in (b"cross-site", b"same-site") and not verdict.has_origin
     if b"authorization" in request.headers:
-        return
-    if not request.verdict.trusts_origin:
+        return verdict.trusts_origin and not foreign
+    if not verdict.trusts_origin:
         raise Refused(403, "this Origin is not trusted: see CSRF_TRUSTED_ORIGINS, or send a token", "FORBIDDEN")
-    foreign = request.headers.get(b"sec-fetch-site") in (b"cross-site", b"same-site")
-    if foreign and request.method == "POST" and not request.verdict.has_origin:
+    if foreign and request.method == "POST":
         raise Refused(403, "a page of another site sent this: expected an Origin that is trusted", "FORBIDDEN")
+    return True
 
 
 def _refusal(request: Request, refused: Refused) -> Answer:

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from io import BytesIO
 from typing import Any
 
+from corsheaders.middleware import CorsMiddleware
 from django.conf import settings
 from django.core.exceptions import DisallowedHost
 from django.core.handlers.asgi import ASGIRequest
@@ -28,7 +29,10 @@ class Verdict:
     redirects: bool
     """SECURE_SSL_REDIRECT sends it to https."""
     headers: tuple[tuple[bytes, bytes], ...]
-    """The security headers that Django's middleware would put on the answer."""
+    """The security headers that Django's middleware would put on the answer; and for an origin among
+    CORS_ALLOWED_ORIGINS those that let its pages read it."""
+    preflight_headers: tuple[tuple[bytes, bytes], ...] = ()
+    """The same for a browser that asks beforehand what such a page may send."""
 
 
 class Door:
@@ -39,6 +43,7 @@ class Door:
         self._origin_verified: Callable[[HttpRequest], bool] = csrf._origin_verified  # noqa: SLF001 - Django's own check
         self._security = SecurityMiddleware(_nothing)
         self._frames = XFrameOptionsMiddleware(_nothing)
+        self._cors = CorsMiddleware(_nothing)
         self._names = [b"host", b"origin"]
         if settings.USE_X_FORWARDED_HOST:
             self._names.append(b"x-forwarded-host")
@@ -74,17 +79,25 @@ class Door:
             request.get_host()
         except DisallowedHost:
             return Verdict(host_allowed=False, trusts_origin=False, has_origin=True, redirects=False, headers=())
-        response = HttpResponse()
-        del response["Content-Type"]
-        self._frames.process_response(request, self._security.process_response(request, response))
         has_origin = "HTTP_ORIGIN" in request.META
+        headers = self._headers(request)
+        request.method = "OPTIONS"
         return Verdict(
             host_allowed=True,
             trusts_origin=not has_origin or self._origin_verified(request),
             has_origin=has_origin,
             redirects=self._security.process_request(request) is not None,
-            headers=tuple((name.lower().encode(), value.encode("latin1")) for name, value in response.items()),
+            headers=headers,
+            preflight_headers=self._headers(request),
         )
+
+    def _headers(self, request: HttpRequest) -> tuple[tuple[bytes, bytes], ...]:
+        response = HttpResponse()
+        del response["Content-Type"]
+        self._frames.process_response(request, self._security.process_response(request, response))
+        self._cors.add_response_headers(request, response)
+        del response["Vary"]  # every answer has one that says more
+        return tuple((name.lower().encode(), value.encode("latin1")) for name, value in response.items())
 
 
 def header_map(scope: Mapping[str, Any]) -> dict[bytes, bytes]:

@@ -1,19 +1,11 @@
-"""Users and their ways in: registration, login, logout, and the development server's sign-in link.
+"""Registration, login and logout. Mistakes of the client are answered as data; only `StoreUnavailable` is raised."""
 
-Passwords are hashed on threads of their own: one takes a tenth of a second of CPU, and the database's threads have
-other things to do. Mistakes of the client are answered as data; only `StoreUnavailable` is raised.
-"""
-
-import asyncio
 import hashlib
 import secrets
-from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from functools import cache
 from importlib import import_module
-from typing import ParamSpec, Protocol, TypeVar
+from typing import Protocol
 from uuid import UUID
 
 from django.conf import settings
@@ -21,26 +13,19 @@ from django.contrib import auth
 from django.contrib.auth.hashers import make_password
 from django.contrib.auth.password_validation import validate_password
 from django.core.exceptions import ValidationError
-from django.core.signing import BadSignature, TimestampSigner
 from django.db import IntegrityError, transaction
 from django.http import HttpRequest
 
 from tasks import database
+from tasks.accounts.attempts import refused_for
+from tasks.accounts.hashing import hashing
 from tasks.errors import Forbidden, InvalidCredentials, InvalidRegistration, RateLimited, UserError
 from tasks.models import AccessToken, User
 
-P = ParamSpec("P")
-T = TypeVar("T")
-
-HASHING_THREADS = 2
-MAX_HASHES_WAITING = 32
-"""About two seconds of hashing; who comes then is told to come again."""
 MAX_PASSWORD_CHARACTERS = 1_024
 TOKEN_BYTES = 32
-SIGN_IN_LINK_SECONDS = 3_600
-DEMO_USERNAME = "demo"
-
-_hashes_waiting = 0
+BUSY_SECONDS = 2.0
+"""After which the passwords that wait now are hashed."""
 
 
 class Credential(Protocol):
@@ -63,40 +48,58 @@ class AuthAnswer:
     errors: list[UserError] = field(default_factory=list)
 
 
-async def register(username: str, password: str, *, with_session: bool = True) -> AuthAnswer:
+async def register(
+    username: str,
+    password: str,
+    *,
+    session_key: str | None = None,
+    with_session: bool = True,
+    address: str | None = None,
+) -> AuthAnswer:
     """Make a user and sign them in. Refused where REGISTRATION_OPEN is off, or where Django's validators object.
 
-    `with_session` is False where nobody could be told a session's key.
+    `session_key` is the browser's present one: a new session takes its place; `with_session` is False where nobody
+    could be told a session's key. Counts as an attempt to log in from the client's `address`.
     """
     if not settings.REGISTRATION_OPEN:
         return _failed(Forbidden("registration is closed on this server", ["input"]))
+    seconds = await refused_for(address, None)
+    if seconds is not None:
+        return _too_often(seconds)
     username = User.normalize_username(username)
-    errors = await _hashing(_faults, username, password)
-    if errors is None:
-        return _failed(_busy())
-    if errors:
-        return AuthAnswer(errors=errors)
-    hashed = await _hashing(make_password, password)
+    hashed = await hashing(_hashed, username, password)
     if hashed is None:
         return _failed(_busy())
+    if not isinstance(hashed, str):
+        return AuthAnswer(errors=hashed)
     user = await database.write(_create, username, hashed)
     if user is None:
         return _failed(InvalidRegistration("a user with that name exists already", ["input", "username"]))
-    return await database.write(_signed_in, user, None, with_session)
+    return await database.write(_signed_in, user, session_key, with_session)
 
 
 async def login(
-    username: str, password: str, *, session_key: str | None = None, with_session: bool = True
+    username: str,
+    password: str,
+    *,
+    session_key: str | None = None,
+    with_session: bool = True,
+    address: str | None = None,
 ) -> AuthAnswer:
     """Sign a user in. `session_key` is the browser's present one: a new session takes its place.
 
-    An unknown name, a wrong password and a user who is not active get the same answer after the same work.
+    An unknown name, a wrong password and a user who is not active get the same answer after the same work. Attempts
+    are limited per `address` of the client, where it is given, and per name, whether there is such a user or not.
     """
     if not _is_storable(username):
         username = ""
     if not _is_storable(password) or len(password) > MAX_PASSWORD_CHARACTERS:
         password = secrets.token_urlsafe()  # nobody's, and as much work to find that out
-    user = await _hashing(_authenticate, User.normalize_username(username), password)
+    username = User.normalize_username(username)
+    seconds = await refused_for(address, username)
+    if seconds is not None:
+        return _too_often(seconds)
+    user = await hashing(_authenticate, username, password)
     if user is None:
         return _failed(_busy())
     if not isinstance(user, User):
@@ -110,39 +113,17 @@ async def logout(viewer: Credential, session_key: str | None) -> None:
         await database.write(_end, viewer.token_id, session_key)
 
 
-def create_sign_in_link(user: User) -> str:
-    """Return a token that signs this user in, by way of /sign-in/<token>, for an hour. Random: no two are alike."""
-    return _signer().sign(f"{user.pk}.{secrets.token_urlsafe(16)}")
-
-
-def user_of_sign_in_link(token: str) -> User | None:
-    """Return the user whom a link's token signs in; None for one that is forged, old, or of a user not active."""
-    try:
-        user_id, _, _ = _signer().unsign(token, max_age=SIGN_IN_LINK_SECONDS).partition(".")
-        return User.objects.filter(pk=UUID(user_id), is_active=True).first()
-    except (BadSignature, ValueError):
-        return None
-
-
-def demo_link(base_url: str) -> str:
-    """Return a link that signs in the user `demo`, who is made if missing and can't log in by password."""
-    user, created = User.objects.get_or_create(username=DEMO_USERNAME)
-    if created:
-        user.set_unusable_password()
-        user.save(update_fields=["password"])
-    return f"{base_url.rstrip('/')}/sign-in/{create_sign_in_link(user)}"
-
-
-def _signer() -> TimestampSigner:
-    return TimestampSigner(salt="taskfeed.sign-in", sep="~")
-
-
 def _failed(error: UserError) -> AuthAnswer:
     return AuthAnswer(errors=[error])
 
 
 def _busy() -> UserError:
-    return RateLimited("too many logins at once, try again in a moment", ["input"], retry_after_seconds=2.0)
+    problem = "too many logins at once, try again in a moment"
+    return RateLimited(problem, ["input"], retry_after_seconds=BUSY_SECONDS)
+
+
+def _too_often(seconds: float) -> AuthAnswer:
+    return _failed(RateLimited("too many attempts to sign in, try again later", ["input"], retry_after_seconds=seconds))
 
 
 def _is_storable(text: str) -> bool:
@@ -152,6 +133,11 @@ def _is_storable(text: str) -> bool:
     except UnicodeEncodeError:
         return False
     return "\0" not in text
+
+
+def _hashed(username: str, password: str) -> str | list[UserError]:
+    """Return the password's hash, or what is wrong with either."""
+    return _faults(username, password) or make_password(password)
 
 
 def _faults(username: str, password: str) -> list[UserError]:
@@ -219,20 +205,3 @@ def _end(token_id: UUID | None, session_key: str | None) -> None:
         request.session = import_module(settings.SESSION_ENGINE).SessionStore(session_key)
         request.user = auth.get_user(request)
         auth.logout(request)
-
-
-@cache
-def _hashers() -> ThreadPoolExecutor:
-    return ThreadPoolExecutor(HASHING_THREADS, thread_name_prefix="passwords")
-
-
-async def _hashing(fn: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T | None:
-    """Run `fn` on a hashing thread; None where too many are waiting for one already."""
-    global _hashes_waiting  # noqa: PLW0603 - counted on the loop alone
-    if _hashes_waiting >= MAX_HASHES_WAITING:
-        return None
-    _hashes_waiting += 1
-    try:
-        return await asyncio.get_running_loop().run_in_executor(_hashers(), lambda: fn(*args, **kwargs))
-    finally:
-        _hashes_waiting -= 1
