@@ -26,6 +26,7 @@ QUEUES = env.list("QUEUES", default=["default"])
 WORKER_CONCURRENCY = env.int("WORKER_CONCURRENCY", default=os.cpu_count() or 2)
 WEB_PROCESSES = env.int("WEB_PROCESSES", default=1)
 MAX_TIMEOUT_SECONDS = env.float("MAX_TIMEOUT_SECONDS", default=3600.0)
+TRUSTED_PROXIES = env.int("TRUSTED_PROXIES", default=0)  # hops of X-Forwarded-For, counted from its end
 
 if not SECRET_KEY:
     raise Misconfigured("SECRET_KEY is not set: expected a long random string that stays the same over restarts")
