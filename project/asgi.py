@@ -13,7 +13,7 @@ os.environ.setdefault("DJANGO_SETTINGS_MODULE", "project.settings")
 django_application = get_asgi_application()
 
 from tasks import database  # noqa: E402 - the app registry must be full first
-from tasks.api.execution import Documents, SharedExecutions  # noqa: E402
+from tasks.api.execution import Documents, Limits, SharedExecutions  # noqa: E402
 from tasks.api.schema import schema  # noqa: E402
 from tasks.api.transport.http import Door, GraphQLHTTP  # noqa: E402
 from tasks.api.transport.rules import SocketRules  # noqa: E402
@@ -30,7 +30,7 @@ logger = logging.getLogger(__name__)
 START_SECONDS = 5.0
 GRAPHQL_PATHS = frozenset({"/graphql", "/graphql/"})
 
-documents = Documents(schema)
+documents = Documents(schema, Limits.of_settings())
 viewers = Viewers()
 door = Door()
 graphql_http = GraphQLHTTP(documents, viewers, door)

@@ -53,6 +53,28 @@ REGISTRATION_OPEN = env.bool("REGISTRATION_OPEN", default=DEBUG)
 TOKEN_LIFETIME_SECONDS = env.int("TOKEN_LIFETIME_SECONDS", default=30 * 24 * 3600)
 RETENTION_SECONDS = env.float("RETENTION_SECONDS", default=30 * 24 * 3600.0)
 
+# --- limits on what is asked; `tasks.api.execution.limits` says what each counts -------------------------------------
+
+INTROSPECTION = env.bool("INTROSPECTION", default=DEBUG)
+GRAPHIQL = env.bool("GRAPHIQL", default=DEBUG)
+MAX_DOCUMENT_CHARACTERS = env.int("MAX_DOCUMENT_CHARACTERS", default=64 * 1024)
+MAX_TOKENS = env.int("MAX_TOKENS", default=2_000)
+MAX_DEFINITIONS = env.int("MAX_DEFINITIONS", default=50)
+MAX_DIRECTIVES = env.int("MAX_DIRECTIVES", default=50)
+MAX_DEPTH = env.int("MAX_DEPTH", default=15)
+MAX_ALIASES = env.int("MAX_ALIASES", default=100)
+MAX_ROOT_FIELDS = env.int("MAX_ROOT_FIELDS", default=20)
+MAX_FIELDS = env.int("MAX_FIELDS", default=5_000)
+MAX_OVERLAPS = env.int("MAX_OVERLAPS", default=10_000)
+MAX_COMPLEXITY = env.int("MAX_COMPLEXITY", default=10_000)
+MAX_VALIDATION_ERRORS = env.int("MAX_VALIDATION_ERRORS", default=5)
+MAX_VARIABLES_BYTES = env.int("MAX_VARIABLES_BYTES", default=512 * 1024)
+MAX_VARIABLES_VALUES = env.int("MAX_VARIABLES_VALUES", default=20_000)
+MAX_OPERATION_SECONDS = env.float("MAX_OPERATION_SECONDS", default=10.0)
+MAX_SUBMISSIONS_PER_MINUTE = env.int("MAX_SUBMISSIONS_PER_MINUTE", default=300_000)
+MAX_WAITING_PER_USER = env.int("MAX_WAITING_PER_USER", default=250_000)
+MAX_WAITING_PER_QUEUE = env.int("MAX_WAITING_PER_QUEUE", default=1_000_000)
+
 # --- the engine's rhythm, in seconds ------------------------------------------------------------------------------
 
 HEARTBEAT_SECONDS = env.float("HEARTBEAT_SECONDS", default=2.0)
@@ -70,6 +92,8 @@ SOCKET_PING_SECONDS = env.float("SOCKET_PING_SECONDS", default=20.0)
 SOCKET_OUTBOX_FRAMES = env.int("SOCKET_OUTBOX_FRAMES", default=256)
 SOCKET_OUTBOX_CHARACTERS = env.int("SOCKET_OUTBOX_CHARACTERS", default=1024 * 1024)
 MAX_SUBSCRIPTIONS_PER_SOCKET = env.int("MAX_SUBSCRIPTIONS_PER_SOCKET", default=100)
+MAX_SOCKETS_PER_USER = env.int("MAX_SOCKETS_PER_USER", default=5_000)
+MAX_SOCKETS_PER_ADDRESS = env.int("MAX_SOCKETS_PER_ADDRESS", default=10_000)
 
 # --- Django -------------------------------------------------------------------------------------------------------
 

@@ -19,7 +19,17 @@ class Context:
     cookie (`sets_cookies` is False); `sign_out` closes it.
     """
 
-    __slots__ = ("_abandoned", "_loaders", "_request", "scope", "session_change", "session_key", "viewer")
+    __slots__ = (
+        "_abandoned",
+        "_loaders",
+        "_request",
+        "_timeout",
+        "_waits",
+        "scope",
+        "session_change",
+        "session_key",
+        "viewer",
+    )
 
     def __init__(self, viewer: Viewer, *, scope: dict[str, Any] | None = None, session_key: str | None = None) -> None:
         self.viewer = viewer
@@ -32,6 +42,21 @@ class Context:
         self._abandoned: asyncio.Event | None = None
         self._loaders: Loaders | None = None
         self._request: ASGIRequest | None = None
+        self._timeout: asyncio.Timeout | None = None
+        self._waits = 0.0
+
+    def time_limit(self, seconds: float) -> asyncio.Timeout:
+        """Return the time-out of this operation, to be entered once."""
+        self._timeout = asyncio.timeout(seconds + self._waits)
+        return self._timeout
+
+    def wait_for_client(self, seconds: float) -> None:
+        """Give the operation that much more time: it waits because its client has asked it to."""
+        self._waits += seconds
+        timeout = self._timeout
+        when = timeout.when() if timeout is not None else None
+        if timeout is not None and when is not None:
+            timeout.reschedule(when + seconds)
 
     @property
     def abandoned(self) -> asyncio.Event:

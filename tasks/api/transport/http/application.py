@@ -9,7 +9,7 @@ from django.conf import settings
 from graphql import ExecutionResult, OperationType
 
 from tasks.api import explorer
-from tasks.api.execution import Context, Documents, Prepared, RequestError, encode, execute
+from tasks.api.execution import Context, Documents, Prepared, RequestError, encode, execute, in_time
 from tasks.api.execution.payloads import INTERNAL
 from tasks.api.transport.http import negotiation
 from tasks.api.transport.http.body import Parameters, Receive, from_body, from_query_string, read_body
@@ -18,7 +18,7 @@ from tasks.api.transport.http.door import Door, Verdict, header_map
 from tasks.api.transport.http.refusals import ClientGone, Headers, Refused
 from tasks.api.transport.http.responses import Send, respond, session_cookie, status_of
 from tasks.api.viewer import Credentials, Viewer, Viewers, session_key_of
-from tasks.errors import StoreUnavailable, Unauthenticated
+from tasks.errors import StoreUnavailable, TimedOut, Unauthenticated
 
 logger = logging.getLogger("tasks.api")
 
@@ -42,7 +42,7 @@ class Request(NamedTuple):
 
     def media_type(self) -> str | None:
         """Return the media type of the answer, None where the client would take none that we have."""
-        return negotiation.media_type(self.header(b"accept"), html=self.method == "GET")
+        return negotiation.media_type(self.header(b"accept"), html=self.method == "GET" and settings.GRAPHIQL)
 
 
 class Answer(NamedTuple):
@@ -128,14 +128,19 @@ class GraphQLHTTP:
         session_key = session_key_of(cookie) if cookie else None
         authorization = request.header(b"authorization") if b"authorization" in request.headers else None
         try:
-            return await self.viewers.of(Credentials(authorization, session_key)), session_key
+            async with asyncio.timeout(self.documents.limits.max_seconds):
+                return await self.viewers.of(Credentials(authorization, session_key)), session_key
         except Unauthenticated as error:
             raise Refused(401, str(error), error.code, [(b"www-authenticate", b"Bearer")]) from None
         except StoreUnavailable as error:
             raise Refused(503, str(error), error.code, RETRY_SOON) from None
+        except TimeoutError:
+            raise Refused(503, "who asks could not be found out in time", TimedOut.code, RETRY_SOON) from None
 
     async def _execute(self, request: Request, parameters: Parameters, context: Context) -> ExecutionResult:
-        prepared = self.documents.prepare(parameters.query)
+        prepared = self.documents.at_once(parameters.query)
+        if prepared is None:
+            prepared = await self.documents.aside(parameters.query)
         if not isinstance(prepared, Prepared):
             return RequestError(None, prepared)
         operation_type = prepared.operation_type(parameters.operation_name)
@@ -145,9 +150,9 @@ class GraphQLHTTP:
         if isinstance(result, ExecutionResult):
             return result
         if operation_type is OperationType.QUERY:
-            return await unless_disconnected(result, request.receive)
+            return await unless_disconnected(in_time(result, prepared, context), request.receive)
         with watched(request.receive, context.abandoned.set):
-            return await result
+            return await in_time(result, prepared, context)
 
 
 def _uncancel() -> None:
