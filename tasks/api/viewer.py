@@ -16,7 +16,7 @@ from django.contrib import auth
 from django.http import HttpRequest, parse_cookie
 
 from tasks import database
-from tasks.errors import Unauthenticated
+from tasks.errors import TimedOut, Unauthenticated
 from tasks.models import AccessToken, User
 
 REMEMBERED_SECONDS = 5.0
@@ -126,7 +126,11 @@ class Viewers:
             task = self._asked[key] = asyncio.ensure_future(database.read(look_up, key))
             task.add_done_callback(lambda done: self._remember(key, done))
         # Whoever else waits for the same answer must not lose it because one of them has gone.
-        return await asyncio.shield(task)
+        try:
+            async with asyncio.timeout(settings.MAX_OPERATION_SECONDS):
+                return await asyncio.shield(task)
+        except TimeoutError:
+            raise TimedOut("who asks could not be found out in time, try again in a moment") from None
 
     def _remember(self, key: bytes | str, task: "asyncio.Task[Viewer | None]") -> None:
         self._asked.pop(key, None)

@@ -2,8 +2,8 @@
 
 A field costs 1, and so does each object, with what is selected of it. A field with `first` or `last` is taken for as
 many objects as they say (without them, for the default), below `edges` and `nodes` alike; any other list for
-`LIST_ITEMS`. So pages within pages multiply. A field with `limit`, which counts, costs a tenth of it on top. Of fragments
-on several object types the dearest one counts, since an object has one type.
+`LIST_ITEMS`. So pages within pages multiply. A field with `limit`, which counts, costs a tenth of it on top. Of
+fragments on several object types the dearest one counts, since an object has one type.
 """
 
 from collections.abc import Mapping, Sequence

@@ -18,7 +18,7 @@ from tasks.api.transport.http.door import Door, Verdict, header_map
 from tasks.api.transport.http.refusals import ClientGone, Headers, Refused
 from tasks.api.transport.http.responses import Send, respond, session_cookie, status_of
 from tasks.api.viewer import Credentials, Viewer, Viewers, session_key_of
-from tasks.errors import StoreUnavailable, TimedOut, Unauthenticated
+from tasks.errors import StoreUnavailable, Unauthenticated
 
 logger = logging.getLogger("tasks.api")
 
@@ -128,14 +128,11 @@ class GraphQLHTTP:
         session_key = session_key_of(cookie) if cookie else None
         authorization = request.header(b"authorization") if b"authorization" in request.headers else None
         try:
-            async with asyncio.timeout(self.documents.limits.max_seconds):
-                return await self.viewers.of(Credentials(authorization, session_key)), session_key
+            return await self.viewers.of(Credentials(authorization, session_key)), session_key
         except Unauthenticated as error:
             raise Refused(401, str(error), error.code, [(b"www-authenticate", b"Bearer")]) from None
         except StoreUnavailable as error:
             raise Refused(503, str(error), error.code, RETRY_SOON) from None
-        except TimeoutError:
-            raise Refused(503, "who asks could not be found out in time", TimedOut.code, RETRY_SOON) from None
 
     async def _execute(self, request: Request, parameters: Parameters, context: Context) -> ExecutionResult:
         prepared = self.documents.at_once(parameters.query)
