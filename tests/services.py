@@ -41,6 +41,8 @@ class Services:
             SECRET_KEY="a key for tests alone, as long as a key must be",
             ALLOWED_HOSTS="localhost,127.0.0.1,testserver",
             DEBUG="0",
+            INTROSPECTION="1",
+            GRAPHIQL="1",
             DJANGO_SETTINGS_MODULE="project.settings",
         )
         (self.directory / "data").mkdir()

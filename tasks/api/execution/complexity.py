@@ -37,7 +37,6 @@ COUNTED_PER_POINT: Final = 10
 INTROSPECTIONS: Final = 3
 """So many `__schema` and `__type` fields reach the whole limit; how deep they go is bounded by graphql-core."""
 _PAGE_SIZES: Final = ("first", "last")
-_LARGEST: Final = 10**9
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,12 +144,11 @@ class _Meter:
     def _number(self, value: Any) -> int | None:
         """Read a size; None for null and for what is no number, which is refused where it is used."""
         if isinstance(value, IntValueNode):
-            # By its length first: reading digits by the thousand is slow.
-            return min(max(int(value.value), 0), _LARGEST) if len(value.value) < 10 else _LARGEST  # noqa: PLR2004 - of 10**9
+            return max(int(value.value), 0)  # 32 bits, since the document is valid
         if not isinstance(value, VariableNode):
             return None
         self.varies = True
         sent = self.variables.get(value.name.value)
         if not isinstance(sent, int | float):
             return None
-        return int(min(max(sent, 0), _LARGEST))
+        return int(max(sent, 0))

@@ -56,8 +56,9 @@ class Limits:
     """Fields after every fragment has been put in its place."""
     max_overlaps: int = 10_000
     """Pairs of fields that would answer under one name in one place: validation compares them pair by pair."""
-    max_complexity: int = 10_000
-    """What an operation may cost by `tasks.api.execution.complexity`, page sizes multiplied."""
+    max_complexity: int = 18_000
+    """What an operation may cost by `tasks.api.execution.complexity`, page sizes multiplied: all there is to say of a
+    thousand events is within it, a page of a hundred tasks under ninety-five aliases is not."""
     max_errors: int = 5
     """Faults reported of one document or of one set of variables."""
     max_variables_bytes: int = 512 * 1024

@@ -85,7 +85,7 @@ class GraphQLHTTP:
         except Exception:
             error_id = uuid4().hex
             logger.exception("Unexpected error %s in the HTTP door", error_id, extra={"error_id": error_id})
-            answer = _refusal(request, Refused(500, f"Internal error {error_id}", INTERNAL))
+            answer = _refusal(request, Refused(500, "Internal error", INTERNAL, id=error_id))
         await respond(send, answer.status, answer.media_type, answer.body, (*answer.headers, *request.verdict.headers))
 
     async def _answer(self, request: Request) -> Answer:

@@ -3,7 +3,6 @@
 from typing import Any
 
 import pytest
-from pytest_django.fixtures import Settings
 
 from tasks.api import explorer
 from tests.asgi_client import AsgiClient, Response
@@ -155,10 +154,7 @@ async def test_what_json_can_hold_comes_back_as_it_was(client: AsgiClient) -> No
     assert response.json() == {"data": {"echo": value}}
 
 
-async def test_html_goes_to_browsers_alone(
-    client: AsgiClient, settings: Settings, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    settings.GRAPHIQL = True
+async def test_html_goes_to_browsers_alone(client: AsgiClient, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(explorer, "page", lambda: b"<title>GraphiQL</title>")
 
     page = await client.get({"accept": "text/html,*/*;q=0.8"})
