@@ -1,4 +1,4 @@
-"""The dearest documents we know of, of the size that is let through and larger: for tests and tests/bench/hostile.py."""
+"""The dearest documents we know of, within the size that is let through and beyond: for tests and for tests/bench."""
 
 from collections.abc import Callable
 
