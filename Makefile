@@ -9,7 +9,7 @@ COMPILE := $(VENV)/uv pip compile --quiet --universal --python-version 3.11 --ge
 	--no-emit-index-url --no-header --no-annotate
 
 .DEFAULT_GOAL := help
-.PHONY: help install run test check format lint types layers migrations embedded schema lock bench clean
+.PHONY: help install run test check format lint types layers migrations audit embedded schema lock bench clean
 
 help: ## Show this list.
 	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /\1|/' | awk -F'|' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -24,7 +24,7 @@ install: ## Install everything that tests and checks need, into .venv.
 test: install ## Run the tests, on their own PostgreSQL and Valkey. ARGS="-k cancel" narrows.
 	$(VENV)/python -m pytest $(ARGS)
 
-check: lint types layers migrations embedded test ## Run all that CI runs.
+check: lint types layers migrations audit embedded test ## Run all that CI runs.
 
 lint: install
 	$(VENV)/ruff format --check .
@@ -38,6 +38,9 @@ layers: install
 
 migrations: install
 	$(CHECKING) $(VENV)/python manage.py makemigrations --check --dry-run
+
+audit: install ## Ask whether a pinned package has a known vulnerability. Skipped aloud where nobody can be asked.
+	$(VENV)/python project/audit.py
 
 embedded: install
 	TASKFEED_TEST_STORE=sqlite $(VENV)/python -m pytest tests/integration
