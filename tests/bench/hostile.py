@@ -108,7 +108,8 @@ def main() -> None:
     with served() as url:
         asyncio.run(answered(url))
         report("alone", asyncio.run(latencies(url, seconds)))
-        stop, refused = multiprocessing.Event(), multiprocessing.Queue()
+        stop = multiprocessing.Event()
+        refused: multiprocessing.Queue[int] = multiprocessing.Queue()
         attackers = multiprocessing.Process(target=attack, args=(url, stop, refused))
         attackers.start()
         try:
