@@ -9,7 +9,7 @@ class Size(NamedTuple):
     values: int
     """Itself and all that is in it, however deep; keys are not values."""
     bytes: int
-    """At most what it takes as JSON."""
+    """What it takes as JSON at the least, give or take a comma."""
 
 
 def size_of(value: Any, max_values: int, max_bytes: int) -> Size:

@@ -37,6 +37,7 @@ COUNTED_PER_POINT: Final = 10
 INTROSPECTIONS: Final = 3
 """So many `__schema` and `__type` fields reach the whole limit; how deep they go is bounded by graphql-core."""
 _PAGE_SIZES: Final = ("first", "last")
+_LARGEST: Final = 2**31
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,4 +152,4 @@ class _Meter:
         sent = self.variables.get(value.name.value)
         if not isinstance(sent, int | float):
             return None
-        return int(max(sent, 0))
+        return int(min(max(sent, 0), _LARGEST))  # JSON knows 1e999, too

@@ -35,7 +35,7 @@ BAD_USER_INPUT = "BAD_USER_INPUT"
 INTROSPECTION_DISABLED = "INTROSPECTION_DISABLED"
 
 SHORT: Final = 500
-"""Characters. A document up to here is prepared at once, in less time than it takes to hand it to a thread and back."""
+"""Characters. A document up to here, at most as many tokens, is prepared at once: a few milliseconds at the worst."""
 
 
 class InputValuesRule(ValuesOfCorrectTypeRule):

@@ -76,7 +76,8 @@ def test_cost(query: str, expected: int) -> None:
         pytest.param({"n": None}, 20, id="null"),
         pytest.param({}, 20, id="none"),
         pytest.param({"n": "7"}, 20, id="no number, which is refused later"),
-        pytest.param({"n": 10**30}, 10**30, id="beyond all pages"),
+        pytest.param({"n": 10**30}, 2**31, id="beyond all pages"),
+        pytest.param({"n": float("inf")}, 2**31, id="infinite"),
         pytest.param({"n": -1}, 0, id="negative"),
     ],
 )
