@@ -11,10 +11,10 @@ COMPILE := $(VENV)/uv pip compile --quiet --universal --python-version 3.11 --ge
 # Whole files go to the next worker that is free, the long ones first: e2e comes before unit. WORKERS=0 is one process.
 WORKERS ?= 2
 SPREAD := -n $(WORKERS) --dist loadfile --no-loadscope-reorder
-PARTS := lint types layers migrations embedded test
+PARTS := lint types layers migrations audit embedded test
 
 .DEFAULT_GOAL := help
-.PHONY: help install run test check format lint types layers migrations embedded schema lock faults bench clean
+.PHONY: help install run test check format lint types layers migrations audit embedded schema lock faults bench clean
 
 help: ## Show this list.
 	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /\1|/' | awk -F'|' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -47,6 +47,9 @@ layers: install
 
 migrations: install
 	$(CHECKING) $(VENV)/python manage.py makemigrations --check --dry-run
+
+audit: install ## Ask whether a pinned package has a known vulnerability. Skipped aloud where nobody can be asked.
+	$(VENV)/python project/audit.py
 
 embedded: install
 	TASKFEED_TEST_STORE=sqlite $(VENV)/python -m pytest $(SPREAD) tests/integration

@@ -74,6 +74,28 @@ LOGIN_ATTEMPTS_PER_ADDRESS = _rate("LOGIN_ATTEMPTS_PER_ADDRESS", "60/minute")
 LOGIN_ATTEMPTS_PER_NAME = _rate("LOGIN_ATTEMPTS_PER_NAME", "10/minute;100/hour")
 WATCH_TOKENS_PER_USER = _rate("WATCH_TOKENS_PER_USER", "600/minute")
 
+# --- limits on what is asked; `tasks.api.execution.limits` says what each counts -------------------------------------
+
+INTROSPECTION = env.bool("INTROSPECTION", default=DEBUG)
+GRAPHIQL = env.bool("GRAPHIQL", default=DEBUG)
+MAX_DOCUMENT_CHARACTERS = env.int("MAX_DOCUMENT_CHARACTERS", default=64 * 1024)
+MAX_TOKENS = env.int("MAX_TOKENS", default=2_000)
+MAX_DEFINITIONS = env.int("MAX_DEFINITIONS", default=50)
+MAX_DIRECTIVES = env.int("MAX_DIRECTIVES", default=50)
+MAX_DEPTH = env.int("MAX_DEPTH", default=15)
+MAX_ALIASES = env.int("MAX_ALIASES", default=100)
+MAX_ROOT_FIELDS = env.int("MAX_ROOT_FIELDS", default=20)
+MAX_FIELDS = env.int("MAX_FIELDS", default=5_000)
+MAX_OVERLAPS = env.int("MAX_OVERLAPS", default=10_000)
+MAX_COMPLEXITY = env.int("MAX_COMPLEXITY", default=18_000)
+MAX_VALIDATION_ERRORS = env.int("MAX_VALIDATION_ERRORS", default=5)
+MAX_VARIABLES_BYTES = env.int("MAX_VARIABLES_BYTES", default=512 * 1024)
+MAX_VARIABLES_VALUES = env.int("MAX_VARIABLES_VALUES", default=20_000)
+MAX_OPERATION_SECONDS = env.float("MAX_OPERATION_SECONDS", default=10.0)
+MAX_SUBMISSIONS_PER_MINUTE = env.int("MAX_SUBMISSIONS_PER_MINUTE", default=300_000)
+MAX_WAITING_PER_USER = env.int("MAX_WAITING_PER_USER", default=250_000)
+MAX_WAITING_PER_QUEUE = env.int("MAX_WAITING_PER_QUEUE", default=1_000_000)
+
 # --- the engine's rhythm, in seconds ------------------------------------------------------------------------------
 
 HEARTBEAT_SECONDS = env.float("HEARTBEAT_SECONDS", default=2.0)
@@ -91,6 +113,8 @@ SOCKET_PING_SECONDS = env.float("SOCKET_PING_SECONDS", default=20.0)
 SOCKET_OUTBOX_FRAMES = env.int("SOCKET_OUTBOX_FRAMES", default=256)
 SOCKET_OUTBOX_CHARACTERS = env.int("SOCKET_OUTBOX_CHARACTERS", default=1024 * 1024)
 MAX_SUBSCRIPTIONS_PER_SOCKET = env.int("MAX_SUBSCRIPTIONS_PER_SOCKET", default=100)
+MAX_SOCKETS_PER_USER = env.int("MAX_SOCKETS_PER_USER", default=5_000)
+MAX_SOCKETS_PER_ADDRESS = env.int("MAX_SOCKETS_PER_ADDRESS", default=10_000)
 
 # --- Django -------------------------------------------------------------------------------------------------------
 
@@ -197,6 +221,8 @@ LOGGING = {
     "disable_existing_loggers": False,
     "formatters": {"line": {"format": "%(asctime)s %(levelname)s %(name)s %(message)s"}},
     "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "line"}},
+    # Whoever likes can send a wrong Host, and is answered 400: each time a traceback would fill the disk.
+    "loggers": {"django.security.DisallowedHost": {"level": "CRITICAL"}},
     "root": {"handlers": ["console"], "level": env.str("LOG_LEVEL", default="INFO")},
 }
 

@@ -9,11 +9,16 @@ import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from functools import cache
-from typing import ParamSpec, TypeVar
+from time import monotonic
+from typing import Any, ParamSpec, TypeVar
 
+from django.conf import settings
 from django.db import InterfaceError, OperationalError, connection
+from django.db.backends.base.base import BaseDatabaseWrapper
+from django.db.backends.signals import connection_created
+from django.dispatch import receiver
 
-from tasks.errors import StoreUnavailable
+from tasks.errors import StoreUnavailable, TimedOut
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -26,6 +31,11 @@ TRIES = 3
 _BROKEN_OFF = frozenset({"40P01", "40001"})
 """SQLSTATEs: deadlock detected, serialization failure. Nothing was stored, so it may be tried again."""
 
+_CANCELLED = "57014"
+"""SQLSTATE: query canceled, by `statement_timeout`."""
+_STEPS_BETWEEN_LOOKS = 100_000
+"""Of SQLite's virtual machine: about a millisecond."""
+
 _local = threading.local()
 _generation = 0
 """Grows when a connection was found broken: the others of its age are not trusted either."""
@@ -34,10 +44,13 @@ _generation = 0
 async def read(fn: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
     """Run `fn`, which only reads, on a pool thread. Once more on a new connection if the old one was broken.
 
-    Raises `StoreUnavailable` where the database can't be reached.
+    Raises `StoreUnavailable` where the database can't be reached, `TimedOut` where a statement takes longer than
+    MAX_OPERATION_SECONDS: the database ends it then, so that the thread is free again.
     """
     try:
         return await _run("read", fn, *args, **kwargs)
+    except TimedOut:
+        raise
     except StoreUnavailable:
         return await _run("read", fn, *args, **kwargs)
 
@@ -58,7 +71,30 @@ def close() -> None:
 
 
 async def _run(pool: str, fn: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
-    return await asyncio.get_running_loop().run_in_executor(_pool(pool), lambda: guarded(fn, *args, **kwargs))
+    return await asyncio.get_running_loop().run_in_executor(_pool(pool), lambda: _timed(fn, *args, **kwargs))
+
+
+def _timed(fn: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+    """Run `fn` here; on SQLite, which has no time limit of its own, note when it must be done."""
+    _local.overdue_at = monotonic() + settings.MAX_OPERATION_SECONDS
+    return guarded(fn, *args, **kwargs)
+
+
+@receiver(connection_created)
+def _limit_reads(connection: BaseDatabaseWrapper, **_signal: Any) -> None:
+    """End what reads too long, on the connections of the threads that only read."""
+    if not threading.current_thread().name.startswith(_thread_names("read")):
+        return
+    if connection.vendor == "sqlite":
+        connection.connection.set_progress_handler(_is_overdue, _STEPS_BETWEEN_LOOKS)
+    else:
+        milliseconds = int(settings.MAX_OPERATION_SECONDS * 1000)
+        with connection.cursor() as cursor:
+            cursor.execute(f"SET statement_timeout = {milliseconds}")
+
+
+def _is_overdue() -> bool:
+    return bool(monotonic() > _local.overdue_at)
 
 
 def guarded(fn: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
@@ -74,6 +110,8 @@ def guarded(fn: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
     try:
         return _persistent(fn, *args, **kwargs)
     except (OperationalError, InterfaceError) as error:
+        if _was_ended(error):
+            raise TimedOut("the database took too long: ask for less, or try again in a moment") from error
         if _is_broken():
             connection.close()
             _generation += 1
@@ -90,6 +128,11 @@ def _persistent(fn: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
     return fn(*args, **kwargs)
 
 
+def _was_ended(error: Exception) -> bool:
+    """Tell whether the statement ran into its time limit; SQLite has no code for it in Python 3.11's exception."""
+    return getattr(error.__cause__, "pgcode", None) == _CANCELLED or str(error) == "interrupted"
+
+
 def _is_broken() -> bool:
     return connection.vendor == "postgresql" and (connection.connection is None or bool(connection.connection.closed))
 
@@ -98,4 +141,8 @@ def _is_broken() -> bool:
 def _pool(name: str) -> ThreadPoolExecutor:
     on_sqlite = connection.vendor == "sqlite"
     threads = {"read": 2 if on_sqlite else READ_THREADS, "write": 1 if on_sqlite else WRITE_THREADS}
-    return ThreadPoolExecutor(threads[name], thread_name_prefix=f"database-{name}")
+    return ThreadPoolExecutor(threads[name], thread_name_prefix=_thread_names(name))
+
+
+def _thread_names(pool: str) -> str:
+    return f"database-{pool}"

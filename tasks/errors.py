@@ -53,6 +53,12 @@ class StoreUnavailable(TaskfeedError):
     code = "UNAVAILABLE"
 
 
+class TimedOut(StoreUnavailable):
+    """It took longer than it may."""
+
+    code = "TIMED_OUT"
+
+
 class Misconfigured(TaskfeedError):
     """The process must not start like this; the message names the setting or function, and what would do."""
 

@@ -7,11 +7,12 @@ from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import cache, lru_cache
 from time import monotonic, time
+from typing import NamedTuple
 
 from django.conf import settings
-from limits import RateLimitItem, parse_many
+from limits import RateLimitItem, RateLimitItemPerMinute, parse_many
 from limits.storage import RedisStorage
-from limits.strategies import MovingWindowRateLimiter
+from limits.strategies import MovingWindowRateLimiter, SlidingWindowCounterRateLimiter
 from redis import ConnectionPool, RedisError
 from redis.backoff import NoBackoff
 from redis.retry import Retry
@@ -24,6 +25,14 @@ OUTAGE_SECONDS = 1.0
 LEAST_WAIT_SECONDS = 0.1
 """Told to whom is refused for less: clocks differ, and nobody shall come back too early."""
 ASKING_THREADS = 2
+
+
+class Room(NamedTuple):
+    """What a limit still allows."""
+
+    number: int
+    opens_in_seconds: float
+    """Until there is more, where `number` is 0."""
 
 
 class RateLimiter:
@@ -40,7 +49,9 @@ class RateLimiter:
             socket_connect_timeout=TIMEOUT_SECONDS,
             retry=Retry(NoBackoff(), 0),
         )
-        self._windows = MovingWindowRateLimiter(RedisStorage("redis://", connection_pool=pool, key_prefix=prefix))
+        storage = RedisStorage("redis://", connection_pool=pool, key_prefix=prefix)
+        self._windows = MovingWindowRateLimiter(storage)
+        self._counters = SlidingWindowCounterRateLimiter(storage)
         self._state = threading.Lock()
         self._ask_again_at: float | None = None
         """None while Redis answers."""
@@ -71,6 +82,31 @@ class RateLimiter:
         if self._threads is None:
             self._threads = ThreadPoolExecutor(ASKING_THREADS, thread_name_prefix="rates")
         return await asyncio.get_running_loop().run_in_executor(self._threads, self.hit, scope, key, limit)
+
+    def count(self, scope: str, key: str, number: int, per_minute: int) -> "Room | None":
+        """Count what was let through already, and return what room is left; None where Redis is away. Blocks as `hit`.
+
+        For what is too frequent to be asked about one by one: two counters in Redis, whatever the numbers.
+        """
+        ask_again_at = self._ask_again_at
+        if ask_again_at is not None and monotonic() < ask_again_at:
+            return None
+        try:
+            room = self._count(RateLimitItemPerMinute(per_minute), scope, key, number)
+        except RedisError as error:
+            self._note_outage(error)
+            return None
+        if ask_again_at is not None:
+            self._note_return()
+        return room
+
+    def _count(self, window: RateLimitItem, scope: str, key: str, number: int) -> "Room":
+        before = self._counters.get_window_stats(window, scope, key)
+        # All or nothing: so no more is counted than there is room for, else one large number would go uncounted.
+        if counted := min(number, before.remaining):
+            self._counters.hit(window, scope, key, cost=counted)
+        opens_at, remaining = self._counters.get_window_stats(window, scope, key)
+        return Room(remaining, min(max(opens_at - time(), LEAST_WAIT_SECONDS), window.get_expiry()))
 
     def _hit(self, scope: str, key: str, windows: Sequence[RateLimitItem]) -> float | None:
         for window in windows:

@@ -43,7 +43,7 @@ def django_db_setup(django_db_setup: None, django_db_blocker: DjangoDbBlocker) -
 
 def _empty_tables(_style: Any, tables: Sequence[str], **_options: bool) -> list[str]:
     """Return one statement that deletes all rows, as Django's `sql_flush` returns one that truncates."""
-    return ["; ".join(f"DELETE FROM {connection.ops.quote_name(table)}" for table in tables)]  # noqa: S608 - our own
+    return ["; ".join(f"DELETE FROM {connection.ops.quote_name(table)}" for table in tables)]
 
 
 @pytest.fixture

@@ -8,6 +8,7 @@ from types import ModuleType
 import pytest
 from graphql import parse, validate
 
+from project import settings
 from tasks.api.schema import schema
 from tasks.registry import registry
 
@@ -18,6 +19,14 @@ README = (ROOT / "README.md").read_text()
 def blocks(language: str) -> list[str]:
     """Return the README's code blocks in a language, in their order."""
     return re.findall(rf"^```{language}\n(.*?)^```", README, re.DOTALL | re.MULTILINE)
+
+
+def test_each_variable_of_its_tables_is_a_setting():
+    rows = re.findall(r"^\| (`[A-Z_, `]+`) \|", README, re.MULTILINE)
+    names = {name for row in rows for name in re.findall(r"[A-Z_]+", row)}
+
+    assert {"MAX_TOKENS", "DATABASE_URL", "MAX_WAITING_PER_QUEUE"} <= names
+    assert [name for name in sorted(names) if not hasattr(settings, name)] == []
 
 
 @pytest.mark.parametrize(

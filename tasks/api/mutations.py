@@ -4,6 +4,7 @@ from collections.abc import Awaitable, Callable
 from uuid import UUID
 
 import strawberry
+from django.conf import settings
 
 from tasks import accounts, submission
 from tasks.accounts import AuthAnswer, WatchTokenAnswer
@@ -49,7 +50,10 @@ class Mutation:
         """Store a task and have it run."""
         owner_id = info.context.viewer.require()
         request = SubmitRequest(**input, wait_seconds=wait_seconds)
-        abandoned = info.context.abandoned if wait_seconds else None
+        abandoned = None
+        if wait_seconds:
+            abandoned = info.context.abandoned
+            info.context.wait_for_client(min(max(wait_seconds, 0), settings.MAX_WAIT_SECONDS))
         return await submission.submit(owner_id, request, abandoned)  # type: ignore[return-value]  # its source
 
     @resolved(

@@ -18,7 +18,7 @@ from django.http import HttpRequest, parse_cookie
 
 from tasks import database
 from tasks.accounts import WATCH_PREFIX, TokenUses, WatchGrant, holds, read_grant
-from tasks.errors import Unauthenticated
+from tasks.errors import TimedOut, Unauthenticated
 from tasks.models import AccessToken, Task, User
 from tasks.models.snapshots import TaskSnapshot
 
@@ -170,7 +170,11 @@ class Viewers:
             task = self._asked[key] = asyncio.ensure_future(database.read(look_up, key))
             task.add_done_callback(lambda done: self._remember(key, done))
         # Whoever else waits for the same answer must not lose it because one of them has gone.
-        return await asyncio.shield(task)
+        try:
+            async with asyncio.timeout(settings.MAX_OPERATION_SECONDS):
+                return await asyncio.shield(task)
+        except TimeoutError:
+            raise TimedOut("who asks could not be found out in time, try again in a moment") from None
 
     def _remember(self, key: Key, task: "asyncio.Task[Viewer | None]") -> None:
         self._asked.pop(key, None)

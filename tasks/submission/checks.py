@@ -4,6 +4,7 @@ import hashlib
 import json
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
+from itertools import islice
 from typing import Any
 from uuid import UUID
 
@@ -13,6 +14,8 @@ from uuid_utils.compat import uuid7
 from tasks.errors import InvalidArguments, TooLarge, UserError
 from tasks.models import Task
 from tasks.registry import ArgumentsInvalid
+from tasks.registry.faults import MAX_FAULTS
+from tasks.registry.sizes import size_of
 from tasks.registry.storable import faults_of_json
 from tasks.status import TaskStatus
 from tasks.submission.requests import Json, SubmitRequest
@@ -24,7 +27,7 @@ MAX_KEY_CHARACTERS = 255
 
 def checked(request: SubmitRequest, owner_id: UUID) -> Task | list[UserError]:
     """The row to store, or everything that is wrong with the request."""
-    errors = list(_faults(request))
+    errors = list(islice(_faults(request), MAX_FAULTS))
     arguments = _arguments(request, errors)
     if errors:
         return errors
@@ -88,14 +91,18 @@ def _sizes(request: SubmitRequest) -> Iterator[UserError]:
 def _arguments(request: SubmitRequest, errors: list[UserError]) -> dict[str, Json]:
     """The arguments as they are stored; what is wrong with them is added to `errors`."""
     at = ("input", "task", request.task_type.input_field)
+    limit = settings.MAX_ARGUMENTS_BYTES
+    if size_of(request.values, limit, limit).bytes > limit:
+        # Before they are validated, which may cost far more than to look at them.
+        errors.append(TooLarge(f"expected at most {limit} bytes as JSON, got more", list(at), limit=limit))
+        return {}
     try:
         stored = request.task_type.dump_arguments(request.task_type.parse_arguments(request.values))
     except ArgumentsInvalid as invalid:
         errors += [InvalidArguments(fault.message, [*at, *map(str, fault.path)]) for fault in invalid.faults]
         return {}
     size = len(_json(stored))
-    if size > settings.MAX_ARGUMENTS_BYTES:
-        limit = settings.MAX_ARGUMENTS_BYTES
+    if size > limit:
         errors.append(TooLarge(f"expected at most {limit} bytes as JSON, got {size}", list(at), limit=limit))
     return stored
 

@@ -18,6 +18,7 @@ from tasks.hub import current_hub
 from tasks.models import Task
 from tasks.models.snapshots import TaskSnapshot, snapshot, snapshots
 from tasks.status import TaskPriority, TaskStatus
+from tasks.submission.admission import admission
 from tasks.submission.checks import checked
 from tasks.submission.inserter import Inserter
 from tasks.submission.requests import SubmitAnswer, SubmitRequest
@@ -41,6 +42,11 @@ async def submit(owner_id: UUID, request: SubmitRequest, abandoned: asyncio.Even
     row = checked(request, owner_id)
     if not isinstance(row, Task):
         return SubmitAnswer(None, errors=row)
+    refused = admission().refused(owner_id, row.queue, ["input"])
+    if refused is not None:
+        # What stands already is no more work: it must be found again however full it is.
+        found = await _found_by_key(row) if row.idempotency_key is not None else None
+        return found or SubmitAnswer(None, errors=[refused])
     if not request.wait_seconds:
         return await _stored(row)
     if _waiters.total() >= settings.MAX_WAITERS or _waiters[owner_id] >= settings.MAX_WAITERS_PER_USER:

@@ -63,6 +63,8 @@ class Socket:
         """Take what the server sends. A ping is answered at once, however busy the test is."""
         if sent["type"] == "websocket.close":
             self.outgoing.put_nowait(sent["code"])
+        elif sent["type"].startswith("websocket.http"):
+            self.outgoing.put_nowait(sent)
         elif sent["type"] == "websocket.send":
             message = json.loads(sent["text"])
             if message == {"type": "ping"}:

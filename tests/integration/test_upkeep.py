@@ -97,7 +97,7 @@ def test_nobody_is_rescued_for_a_lease_after_the_own_heartbeats_were_held_up(upk
     upkeep.start()
     wait_for(WorkerProcess.objects.exists, what="the worker to be registered")
 
-    with held(f"SELECT 1 FROM tasks_workerprocess WHERE incarnation = '{IDENTITY.incarnation}' FOR UPDATE"):  # noqa: S608 - our own
+    with held(f"SELECT 1 FROM tasks_workerprocess WHERE incarnation = '{IDENTITY.incarnation}' FOR UPDATE"):
         wait_for(lambda: blocked_seconds("tasks_workerprocess") > 5 * BEAT_SECONDS, what="heartbeats held up")
         lifecycle.register_worker(other, name="other", queues=["default"], concurrency=1, lease_seconds=-1)
         assert lifecycle.claim(lost.id, claim_id=uuid4(), incarnation=other, worker="other", pid=1)

@@ -3,7 +3,7 @@
 from tasks.api.execution.context import Context
 from tasks.api.execution.documents import Documents, Prepared
 from tasks.api.execution.limits import Limits
-from tasks.api.execution.operations import RequestError, Subscription, execute, subscribe
+from tasks.api.execution.operations import RequestError, Subscription, execute, in_time, subscribe
 from tasks.api.execution.payloads import encode, formatted
 from tasks.api.execution.sharing import SharedExecutions, rights_of
 
@@ -18,6 +18,7 @@ __all__ = [
     "encode",
     "execute",
     "formatted",
+    "in_time",
     "rights_of",
     "subscribe",
 ]

@@ -25,6 +25,8 @@ class Context:
         "_find_address",
         "_loaders",
         "_request",
+        "_timeout",
+        "_waits",
         "scope",
         "session_change",
         "session_key",
@@ -54,6 +56,21 @@ class Context:
         self._abandoned: asyncio.Event | None = None
         self._loaders: Loaders | None = None
         self._request: ASGIRequest | None = None
+        self._timeout: asyncio.Timeout | None = None
+        self._waits = 0.0
+
+    def time_limit(self, seconds: float) -> asyncio.Timeout:
+        """Return the time-out of this operation, to be entered once."""
+        self._timeout = asyncio.timeout(seconds + self._waits)
+        return self._timeout
+
+    def wait_for_client(self, seconds: float) -> None:
+        """Give the operation that much more time: it waits because its client has asked it to."""
+        self._waits += seconds
+        timeout = self._timeout
+        when = timeout.when() if timeout is not None else None
+        if timeout is not None and when is not None:
+            timeout.reschedule(when + seconds)
 
     @property
     def abandoned(self) -> asyncio.Event:

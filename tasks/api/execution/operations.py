@@ -14,6 +14,8 @@ from strawberry.schema.schema import StrawberryGraphQLCoreExecutionContext
 
 from tasks.api.execution.context import Context
 from tasks.api.execution.documents import BAD_USER_INPUT, Prepared
+from tasks.api.execution.limits import oversized
+from tasks.errors import TimedOut
 
 
 class RequestError(ExecutionResult):
@@ -93,6 +95,19 @@ def execute(
     return cast("ExecutionResult | Awaitable[ExecutionResult]", executor.execute_operation())
 
 
+async def in_time(result: Awaitable[ExecutionResult], prepared: Prepared, context: Context) -> ExecutionResult:
+    """Await a result, no longer than an operation may take: then it is answered that it took too long.
+
+    What it waits for is abandoned: a read ends by its own time limit, a change may have been carried out.
+    """
+    seconds = prepared.limits.max_seconds
+    try:
+        async with context.time_limit(seconds):
+            return await result
+    except TimeoutError:
+        return ExecutionResult(None, [_timed_out(seconds)])
+
+
 async def subscribe(
     prepared: Prepared, operation_name: str | None, variables: dict[str, Any] | None, context: Context
 ) -> Subscription | ExecutionResult:
@@ -105,7 +120,12 @@ async def subscribe(
     subscription = Subscription(prepared, operation_name, variables or {}, executor)
     source = create_source_event_stream(executor)
     if optimized_is_awaitable(source):
-        source = await cast("Awaitable[AsyncIterable[Any] | ExecutionResult]", source)
+        seconds = prepared.limits.max_seconds
+        try:
+            async with context.time_limit(seconds):
+                source = await cast("Awaitable[AsyncIterable[Any] | ExecutionResult]", source)
+        except TimeoutError:
+            return RequestError(None, [_timed_out(seconds)])
     if isinstance(source, ExecutionResult):
         return RequestError(None, source.errors)
     subscription.source = cast("AsyncIterable[Any]", source)
@@ -125,8 +145,14 @@ def _build(
     if context.viewer.watches is not None and (faults := prepared.watch_faults()):
         return RequestError(None, faults)
     schema: GraphQLSchema = prepared.schema
+    limits = prepared.limits
+    given = variables or {}
+    fault = oversized(given, limits) or prepared.too_complex(operation, given)
+    if fault is not None:
+        return RequestError(None, [fault])
+    quiet = not limits.introspection
     coerced = get_variable_values(
-        schema, operation.variable_definitions or (), variables or {}, max_errors=prepared.max_errors
+        schema, operation.variable_definitions or (), given, max_errors=limits.max_errors, hide_suggestions=quiet
     )
     if isinstance(coerced, list):
         return RequestError(None, coerced)
@@ -141,8 +167,14 @@ def _build(
         default_field_resolver,
         default_type_resolver,
         default_field_resolver,
+        hide_suggestions=quiet,
         is_awaitable=optimized_is_awaitable,  # type: ignore[arg-type]  # says bool where a TypeGuard is asked for
     )
+
+
+def _timed_out(seconds: float) -> GraphQLError:
+    problem = f"This took longer than {seconds:g} seconds. If it was a change, whether it was carried out is not known."
+    return GraphQLError(problem, extensions={"code": TimedOut.code})
 
 
 def _refused(message: str) -> RequestError:

@@ -2,7 +2,7 @@
 
 import json
 import logging
-from typing import Any
+from typing import Any, Final
 from uuid import uuid4
 
 import orjson
@@ -15,6 +15,7 @@ from tasks.errors import Misconfigured, TaskfeedError
 logger = logging.getLogger("tasks.api")
 
 INTERNAL = "INTERNAL"
+MAX_MESSAGE_CHARACTERS: Final = 600
 _OURS_ALONE = (INTERNAL, Misconfigured.code)
 
 
@@ -62,13 +63,18 @@ def _formatted(error: GraphQLError) -> dict[str, Any]:
         message = message.partition(", but encountered error")[0]  # what follows is a scalar's exception
     else:
         message, extensions = "Internal error", {"code": INTERNAL, "id": _logged(error, cause)}
-    answer: dict[str, Any] = {"message": message}
+    answer: dict[str, Any] = {"message": _cut(message)}
     if error.locations:
         answer["locations"] = [{"line": place.line, "column": place.column} for place in error.locations]
     if error.path:
         answer["path"] = error.path
     answer["extensions"] = extensions
     return answer
+
+
+def _cut(message: str) -> str:
+    """Shorten what repeats a large part of the request: each of several faults would send it back whole."""
+    return message if len(message) <= MAX_MESSAGE_CHARACTERS else message[: MAX_MESSAGE_CHARACTERS - 1] + "…"
 
 
 def _cause(error: GraphQLError) -> Exception | None:

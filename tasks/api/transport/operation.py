@@ -8,7 +8,17 @@ from typing import TYPE_CHECKING, Any, Final, Protocol, cast
 
 from graphql import ExecutionResult, FieldNode, GraphQLError, OperationType
 
-from tasks.api.execution import Context, Prepared, RequestError, Subscription, encode, execute, formatted, subscribe
+from tasks.api.execution import (
+    Context,
+    Prepared,
+    RequestError,
+    Subscription,
+    encode,
+    execute,
+    formatted,
+    in_time,
+    subscribe,
+)
 from tasks.api.execution.payloads import dumps
 from tasks.api.execution.sharing import Scope, SharedEvent
 from tasks.api.transport import protocol
@@ -144,7 +154,23 @@ class Operation:
     # --- how it runs -----------------------------------------------------------------------------------------------
 
     def _start(self, message: protocol.Subscribe, context: Context) -> None:
-        prepared = self._socket.rules.documents.prepare(message.query)
+        prepared = self._socket.rules.documents.at_once(message.query)
+        if prepared is None:
+            self._task = self._socket.run(self._start_later(message, context))
+        else:
+            self._begin(prepared, message, context)
+
+    async def _start_later(self, message: protocol.Subscribe, context: Context) -> None:
+        """Begin once the document is prepared, if the client still wants it then."""
+        try:
+            prepared = await self._socket.rules.documents.aside(message.query)
+            self._task = None
+            if not self._stopped:
+                self._begin(prepared, message, context)
+        except Exception as fault:  # noqa: BLE001 - logged and masked where it is formatted
+            self.fail(fault)
+
+    def _begin(self, prepared: Prepared | list[GraphQLError], message: protocol.Subscribe, context: Context) -> None:
         if not isinstance(prepared, Prepared):
             self._refuse(prepared)
             return
@@ -160,9 +186,9 @@ class Operation:
             self._answer(result)
         elif operation.operation is OperationType.MUTATION:
             self._mutation = context
-            self._task = self._socket.run(self._carry_out(result, context))
+            self._task = self._socket.run(self._carry_out(in_time(result, prepared, context), context))
         else:
-            self._task = self._socket.run(self._await_answer(result))
+            self._task = self._socket.run(self._await_answer(in_time(result, prepared, context)))
 
     def _answer(self, result: ExecutionResult) -> None:
         """Send the one result of a query or mutation; what was never executed is an `error`."""

@@ -1,11 +1,12 @@
 """What all sockets of one door have in common."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final, Protocol, Self
 
 from django.conf import settings
 
 from tasks.api.execution import Documents, SharedExecutions
+from tasks.api.transport.crowd import Crowd
 from tasks.api.transport.heartbeat import Heartbeat
 from tasks.api.transport.http.door import Door
 from tasks.api.viewer import Credentials, Viewer
@@ -42,6 +43,8 @@ class SocketRules:
     handshake_seconds: float
     """For connection_init to come, and then for the credentials to be looked up."""
     heartbeat: Heartbeat
+    of_address: Crowd = field(default_factory=lambda: Crowd(10_000))
+    of_user: Crowd = field(default_factory=lambda: Crowd(5_000))
 
     @classmethod
     def of_settings(cls, documents: Documents, shared: SharedExecutions, viewers: FindsViewers, door: Door) -> Self:
@@ -58,4 +61,6 @@ class SocketRules:
             outbox_characters=settings.SOCKET_OUTBOX_CHARACTERS,
             handshake_seconds=handshake_seconds,
             heartbeat=Heartbeat(min(settings.SOCKET_PING_SECONDS, MAX_BEAT_SECONDS), handshake_seconds),
+            of_address=Crowd(settings.MAX_SOCKETS_PER_ADDRESS),
+            of_user=Crowd(settings.MAX_SOCKETS_PER_USER),
         )

@@ -6,13 +6,16 @@ from collections.abc import Awaitable, Callable, Coroutine
 from datetime import UTC, datetime
 from functools import partial
 from typing import Any
+from uuid import UUID
 
 from channels.consumer import AsyncConsumer
 from channels.exceptions import StopConsumer
 
 from tasks.api.execution import Context
+from tasks.api.execution.payloads import fault
 from tasks.api.transport import protocol
 from tasks.api.transport.address import address
+from tasks.api.transport.crowd import TOO_MANY_SOCKETS
 from tasks.api.transport.http.door import header_map
 from tasks.api.transport.operation import Operation
 from tasks.api.transport.outbox import Outbox, Send
@@ -44,6 +47,8 @@ class GraphQLSocket(AsyncConsumer):  # type: ignore[misc]  # Channels is untyped
         """They go on although nobody hears their answer, and so take the place of an operation."""
         self._credentials = Credentials()
         self._viewer: Viewer | None = None
+        self._address: str | None = None
+        self._user_id: UUID | None = None
         self._init_came = False
         self._origin_is_trusted = False
         self._heard = True
@@ -99,6 +104,11 @@ class GraphQLSocket(AsyncConsumer):  # type: ignore[misc]  # Channels is untyped
             # Before it is accepted, the handshake is answered with 403.
             await self.outbox.close(CloseCode.FORBIDDEN, "expected a host among ALLOWED_HOSTS")
             return
+        client = address(scope)
+        if not self.rules.of_address.enter(client):
+            await self._refuse_handshake()
+            return
+        self._address = client
         self._origin_is_trusted = verdict.trusts_origin
         if protocol.SUBPROTOCOL in self.scope["subprotocols"]:
             await self.base_send({"type": "websocket.accept", "subprotocol": protocol.SUBPROTOCOL})
@@ -107,6 +117,18 @@ class GraphQLSocket(AsyncConsumer):  # type: ignore[misc]  # Channels is untyped
         await self.close(
             Refusal(CloseCode.SUBPROTOCOL_NOT_ACCEPTABLE, f"expected the sub-protocol {protocol.SUBPROTOCOL}")
         )
+
+    async def _refuse_handshake(self) -> None:
+        """Answer 429 where the server lets us, else 403: the socket is not open yet, and so is not closed."""
+        limit = self.rules.of_address.limit
+        if "websocket.http.response" not in (self.scope.get("extensions") or {}):
+            await self.outbox.close(CloseCode.TRY_AGAIN_LATER, TOO_MANY_SOCKETS)
+            return
+        self._closing = True
+        body = fault(f"at most {limit} sockets may be open from one address", TOO_MANY_SOCKETS)
+        headers = [(b"content-type", b"application/json; charset=utf-8"), (b"retry-after", b"10")]
+        await self.base_send({"type": "websocket.http.response.start", "status": 429, "headers": headers})
+        await self.base_send({"type": "websocket.http.response.body", "body": body})
 
     async def _receive(self, event: dict[str, Any]) -> None:
         if self._closing:
@@ -174,7 +196,11 @@ class GraphQLSocket(AsyncConsumer):  # type: ignore[misc]  # Channels is untyped
             if not trusted and viewer.is_nobody and session_key_of(cookie) is not None:
                 await self.close(Refusal(CloseCode.FORBIDDEN, "expected a token: this page's cookie is not accepted"))
                 return
-            self._viewer, self._asking = viewer, None
+            if viewer.user_id is not None and not self.rules.of_user.enter(viewer.user_id):
+                reason = f"{TOO_MANY_SOCKETS}: at most {self.rules.of_user.limit} of one user"
+                await self.close(Refusal(CloseCode.TRY_AGAIN_LATER, reason))
+                return
+            self._viewer, self._user_id, self._asking = viewer, viewer.user_id, None
             self.outbox.put(protocol.ACK)
 
     async def _ask_again(self, viewer: Viewer) -> None:
@@ -270,6 +296,10 @@ class GraphQLSocket(AsyncConsumer):  # type: ignore[misc]  # Channels is untyped
         """Leave nothing behind: no deadline, no operation, no task."""
         self._closing = True
         self.rules.heartbeat.remove(self, self._slot)
+        if self._address is not None:
+            self.rules.of_address.leave(self._address)
+        if self._user_id is not None:
+            self.rules.of_user.leave(self._user_id)
         self.outbox.shut()
         self._stop_operations()
         if self._asking is not None:

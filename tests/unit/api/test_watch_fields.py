@@ -6,7 +6,7 @@ from typing import Any, Final
 import pytest
 from graphql import GraphQLObjectType, get_named_type, is_abstract_type, is_composite_type, parse
 
-from tasks.api.execution import Documents, Prepared
+from tasks.api.execution import Documents, Limits, Prepared
 from tasks.api.execution.watching import WATCHED_KINDS
 from tasks.api.schema import schema
 from tasks.status import EventKind
@@ -94,7 +94,7 @@ WAYS: Final = list(ways())
 
 def faults(document: str) -> list[str]:
     """Return what is FORBIDDEN of a document, whether it is valid otherwise or not."""
-    found = Prepared(SCHEMA, parse(document), 100).watch_faults()
+    found = Prepared(SCHEMA, parse(document), Limits(max_errors=100)).watch_faults()
     assert {(error.extensions or {}).get("code") for error in found} <= {"FORBIDDEN"}
     return [error.message for error in found]
 

@@ -10,7 +10,7 @@ from django.conf import settings
 from graphql import ExecutionResult, OperationType
 
 from tasks.api import explorer
-from tasks.api.execution import Context, Documents, Prepared, RequestError, encode, execute
+from tasks.api.execution import Context, Documents, Prepared, RequestError, encode, execute, in_time
 from tasks.api.execution.payloads import INTERNAL
 from tasks.api.transport.address import address
 from tasks.api.transport.http import negotiation
@@ -44,7 +44,7 @@ class Request(NamedTuple):
 
     def media_type(self) -> str | None:
         """Return the media type of the answer, None where the client would take none that we have."""
-        return negotiation.media_type(self.header(b"accept"), html=self.method == "GET")
+        return negotiation.media_type(self.header(b"accept"), html=self.method == "GET" and settings.GRAPHIQL)
 
 
 class Answer(NamedTuple):
@@ -87,7 +87,7 @@ class GraphQLHTTP:
         except Exception:
             error_id = uuid4().hex
             logger.exception("Unexpected error %s in the HTTP door", error_id, extra={"error_id": error_id})
-            answer = _refusal(request, Refused(500, f"Internal error {error_id}", INTERNAL))
+            answer = _refusal(request, Refused(500, "Internal error", INTERNAL, id=error_id))
         is_preflight = request.method == "OPTIONS" and b"access-control-request-method" in headers
         common = request.verdict.preflight_headers if is_preflight else request.verdict.headers
         await respond(send, answer.status, answer.media_type, answer.body, (*answer.headers, *common))
@@ -145,7 +145,9 @@ class GraphQLHTTP:
             raise Refused(503, str(error), error.code, RETRY_SOON) from None
 
     async def _execute(self, request: Request, parameters: Parameters, context: Context) -> ExecutionResult:
-        prepared = self.documents.prepare(parameters.query)
+        prepared = self.documents.at_once(parameters.query)
+        if prepared is None:
+            prepared = await self.documents.aside(parameters.query)
         if not isinstance(prepared, Prepared):
             return RequestError(None, prepared)
         operation_type = prepared.operation_type(parameters.operation_name)
@@ -155,9 +157,9 @@ class GraphQLHTTP:
         if isinstance(result, ExecutionResult):
             return result
         if operation_type is OperationType.QUERY:
-            return await unless_disconnected(result, request.receive)
+            return await unless_disconnected(in_time(result, prepared, context), request.receive)
         with watched(request.receive, context.abandoned.set):
-            return await result
+            return await in_time(result, prepared, context)
 
 
 def _uncancel() -> None:
