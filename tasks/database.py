@@ -5,15 +5,20 @@ request) costs fifty times as much. On SQLite all writes take one thread, since 
 """
 
 import asyncio
+import itertools
+import logging
 import threading
+import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from functools import cache
 from typing import ParamSpec, TypeVar
 
-from django.db import InterfaceError, OperationalError, connection
+from django.db import DatabaseError, InterfaceError, OperationalError, connection
 
 from tasks.errors import StoreUnavailable
+
+logger = logging.getLogger(__name__)
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -23,12 +28,19 @@ WRITE_THREADS = 2
 """Standing connections of one server process on PostgreSQL: slow reads must not hold up what is submitted."""
 TRIES = 3
 """Of a transaction that the database itself broke off for another's sake."""
+LOCK_SECONDS = 5.0
+"""How long a server's transaction waits for somebody else's lock: not for ever, or it would hold a thread for ever."""
+LOG_SECONDS = 5.0
+"""How often the log is told why the database can't be used; clients are not told why."""
 _BROKEN_OFF = frozenset({"40P01", "40001"})
 """SQLSTATEs: deadlock detected, serialization failure. Nothing was stored, so it may be tried again."""
 
 _local = threading.local()
 _generation = 0
 """Grows when a connection was found broken: the others of its age are not trusted either."""
+_openings = itertools.count(1)
+_opened = 0
+_logged_at = -LOG_SECONDS
 
 
 async def read(fn: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
@@ -50,6 +62,11 @@ async def write(fn: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
     return await _run("write", fn, *args, **kwargs)
 
 
+def connections_opened() -> int:
+    """How many connections the pool has opened so far. Where that has changed, they may lead to another database."""
+    return _opened
+
+
 def close() -> None:
     """End the threads once what they run is done; their connections go with them. A later call opens new ones."""
     for name in ("read", "write"):
@@ -58,7 +75,22 @@ def close() -> None:
 
 
 async def _run(pool: str, fn: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
-    return await asyncio.get_running_loop().run_in_executor(_pool(pool), lambda: guarded(fn, *args, **kwargs))
+    return await asyncio.get_running_loop().run_in_executor(_pool(pool), lambda: guarded(_pooled, fn, *args, **kwargs))
+
+
+def _pooled(fn: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+    if connection.connection is None:
+        _open()
+    return fn(*args, **kwargs)
+
+
+def _open() -> None:
+    global _opened  # noqa: PLW0603 - one process-wide count; that it has changed is what matters
+    # Counted first: who reads by way of it must find it counted.
+    _opened = next(_openings)
+    if connection.vendor == "postgresql":
+        with connection.cursor() as cursor:
+            cursor.execute(f"SET lock_timeout = '{LOCK_SECONDS} s'")
 
 
 def guarded(fn: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
@@ -73,11 +105,22 @@ def guarded(fn: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
     _local.generation = generation
     try:
         return _persistent(fn, *args, **kwargs)
-    except (OperationalError, InterfaceError) as error:
-        if _is_broken():
+    except (DatabaseError, InterfaceError) as error:
+        if is_broken := _is_broken():
             connection.close()
             _generation += 1
-        raise StoreUnavailable("the database can't be reached just now, try again in a moment") from error
+        # A server that ends in the middle of an answer is a plain DatabaseError to the driver.
+        if not (is_broken or isinstance(error, (OperationalError, InterfaceError))):
+            raise
+        _log(error)
+        raise StoreUnavailable("the database can't be used just now, try again in a moment") from error
+
+
+def _log(error: Exception) -> None:
+    global _logged_at  # noqa: PLW0603 - one process-wide moment
+    if time.monotonic() - _logged_at >= LOG_SECONDS:
+        _logged_at = time.monotonic()
+        logger.warning("database unavailable: %s", str(error).partition("\n")[0])
 
 
 def _persistent(fn: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:

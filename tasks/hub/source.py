@@ -171,10 +171,15 @@ class EventSource(ABC, AsyncIterator[Frame]):
         self._sink.end()
 
     async def _read(self, fn: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
-        """Read from the database. A subscription that has told something outlives a database that is away."""
+        """Read from the database, and make sure that it is the one whose epoch is told.
+
+        A subscription that has told something outlives a database that is away.
+        """
         while True:
             try:
-                return await database.read(fn, *args, **kwargs)
+                found = await database.read(fn, *args, **kwargs)
+                await self._hub.prove_epoch()
+                return found
             except StoreUnavailable:
                 if not self._has_told:
                     raise
