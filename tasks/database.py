@@ -11,7 +11,7 @@ import threading
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from functools import cache
+from functools import cache, partial
 from typing import ParamSpec, TypeVar
 
 from django.db import DatabaseError, InterfaceError, OperationalError, connection
@@ -75,13 +75,14 @@ def close() -> None:
 
 
 async def _run(pool: str, fn: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
-    return await asyncio.get_running_loop().run_in_executor(_pool(pool), lambda: guarded(_pooled, fn, *args, **kwargs))
+    call = partial(fn, *args, **kwargs)
+    return await asyncio.get_running_loop().run_in_executor(_pool(pool), lambda: guarded(_pooled, call))
 
 
-def _pooled(fn: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+def _pooled(call: Callable[[], T]) -> T:
     if connection.connection is None:
         _open()
-    return fn(*args, **kwargs)
+    return call()
 
 
 def _open() -> None:

@@ -4,8 +4,8 @@ import asyncio
 import contextlib
 import logging
 import weakref
-from collections.abc import AsyncIterator, Coroutine
-from typing import Any
+from collections.abc import AsyncIterator, Callable, Coroutine
+from typing import Any, ParamSpec, TypeVar
 from uuid import UUID
 
 from django.conf import settings
@@ -20,6 +20,9 @@ from tasks.models import Event
 from tasks.models.snapshots import TaskSnapshot
 
 logger = logging.getLogger(__name__)
+
+P = ParamSpec("P")
+T = TypeVar("T")
 
 SOON_SECONDS = 0.05
 """How long what is missing may still come by itself before it is read."""
@@ -56,7 +59,7 @@ class Hub:
         self._server = ""
         self._is_away = False
         self._proved = 0
-        """As many of the pool's connections are known to lead to the log of this epoch."""
+        """The count of opened connections up to which all are known to lead to the log of this epoch."""
         self._proof: asyncio.Future[None] | None = None
 
     # ---- its life --------------------------------------------------------------------------------------------------
@@ -109,17 +112,19 @@ class Hub:
         """The highest id seen. Await `ready` first."""
         return self._running().ids.highest
 
-    async def prove_epoch(self) -> None:
-        """Return once all that has been read so far is known to be of the log of `epoch`. Mostly costs nothing.
+    async def read(self, fn: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+        """Read from the database, and make sure that it is still the one whose epoch is told.
 
-        After a fail-over or a restore it turns out not to be: then whoever watches is told, `on_new_epoch`. Raises
+        After a fail-over or a restore it is not: then whoever watches learns it first, by `on_new_epoch`. Raises
         `StoreUnavailable` where the database can't be reached.
         """
+        found = await database.read(fn, *args, **kwargs)
         while self._is_ready and database.connections_opened() != self._proved:
             if self._proof is None:
                 self._proof = asyncio.get_running_loop().create_future()
             self._wants_round.set()
             await asyncio.shield(self._proof)
+        return found
 
     def introduce(self, task: TaskSnapshot, watcher: Any) -> None:
         """Make use of what `watcher`, who watches the task, has just read."""

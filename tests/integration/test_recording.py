@@ -36,7 +36,7 @@ def bodies(claim: Claim, kind: str) -> list[dict[str, str]]:
 @pytest.mark.parametrize("cancel", ["never", "before", "after"])
 def test_reports_whose_answer_was_lost_are_stored_once(owner: User, lines: int, cancel: str):
     claim = claimed(stored(owner))
-    entries = [Progressed(0.5, None), *(Logged(LogLevel.INFO, str(number)) for number in range(lines))]
+    entries: list[Entry] = [Progressed(0.5, None), *(Logged(LogLevel.INFO, str(number)) for number in range(lines))]
     if cancel == "before":
         lifecycle.request_cancel(claim.task_id)
     lifecycle.record(claim, entries, claim.version)
