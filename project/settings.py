@@ -1,6 +1,7 @@
 """Every setting, read from the environment in one block. The README's table documents the variables."""
 
 import os
+import socket
 import sys
 from pathlib import Path
 
@@ -177,6 +178,18 @@ CELERY_BROKER_TRANSPORT_OPTIONS = {
     "visibility_timeout": int(MAX_TIMEOUT_SECONDS) + 600,
     "unacked_restore_interval": 2,
     "unacked_restore_throttle": 1,
+    # Kombu turns off what redis-py does unasked: a host that vanishes without a word must not be waited for for ever.
+    "socket_keepalive": True,
+    "socket_keepalive_options": {
+        getattr(socket, option): value
+        for option, value in {
+            "TCP_KEEPIDLE": 10,
+            "TCP_KEEPINTVL": 5,
+            "TCP_KEEPCNT": 3,
+            "TCP_USER_TIMEOUT": 20_000,
+        }.items()
+        if hasattr(socket, option)
+    },
 }
 CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
 CELERY_BROKER_CONNECTION_MAX_RETRIES = None
