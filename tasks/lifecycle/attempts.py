@@ -197,9 +197,10 @@ def _record(claim: Claim, entries: Sequence[Progressed | Logged | Output], versi
         events = _RECORD.apply(told, [], where)
     else:
         asked = cancel_requested(claim)
-        return RecordAnswer(asked is not None, bool(asked), version)
+        return RecordAnswer(held=asked is not None, cancel_requested=bool(asked), version=version)
     if events:
-        return RecordAnswer(True, events[-1].cancel_requested_at is not None, events[-1].version)
+        last = events[-1]
+        return RecordAnswer(held=True, cancel_requested=last.cancel_requested_at is not None, version=last.version)
     if version is None:
         return RecordAnswer(held=False, cancel_requested=False)
     return _recorded_before(claim, len(told), version) or _record(claim, entries, _version(claim))
@@ -215,7 +216,7 @@ def _recorded_before(claim: Claim, count: int, version: int) -> RecordAnswer | N
         return RecordAnswer(held=False, cancel_requested=False)
     own = Event.objects.filter(task_id=claim.task_id, version__gt=version, kind__in=_RECORDED).order_by("version")
     stored = list(own.values_list("version", flat=True)[:count])
-    return RecordAnswer(True, asked, stored[-1]) if stored else None
+    return RecordAnswer(held=True, cancel_requested=asked, version=stored[-1]) if stored else None
 
 
 def cancel_requested(claim: Claim) -> bool | None:

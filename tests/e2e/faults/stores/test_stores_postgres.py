@@ -33,7 +33,7 @@ def test_postgresql_is_restarted_under_load(
         running += scene.submit_many(api, 2, {"oversleep": {"seconds": OUTAGE_SECONDS / 2}})
         scene.await_start(running)
         submitters = [
-            Submitter(api, f"{number}-{name}", {"observe": {}}, over_socket=name > 1).start() for name in range(4)
+            Submitter(api, f"{number}-{client}", {"observe": {}}, over_socket=client > 1).start() for client in range(4)
         ]
         with Follower(api, TASK, id=running[0]) as follower:
             follower.await_frames(3)

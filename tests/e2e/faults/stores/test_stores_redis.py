@@ -18,6 +18,7 @@ from tests.e2e.support import Api, wait_for
 ROUNDS = rounds(1, 3)
 QUEUED = rounds(100, 1_000)
 RUNNING = 2 * SLOTS
+RUN_SECONDS = rounds(4, 15)
 AWAY_SECONDS = rounds(5, 20)
 SUBMISSIONS_PER_SECOND = 10
 END_SECONDS = 120.0
@@ -47,14 +48,15 @@ def set_back(scene: Scene, size: int) -> None:
 def test_redis_that_is_killed_in_the_middle_of_work_takes_no_task_along(
     scene: Scene, api: Api, report: Report, change: Callable[[Scene, int], None]
 ):
-    longest = 0.0
+    longest, at_work = 0.0, RUNNING
     for _ in range(ROUNDS):
-        ids = scene.submit_many(api, RUNNING, {"observe": {"seconds": 2}})
+        ids = scene.submit_many(api, RUNNING, {"observe": {"seconds": RUN_SECONDS}})
         scene.await_start(ids)
         ids += scene.submit_many(api, QUEUED // 2, {"observe": {}})
         size = log_of(scene).stat().st_size
         ids += scene.submit_many(api, QUEUED // 2, {"observe": {}})
 
+        at_work = min(at_work, scene.count(ids, "status = 'RUNNING'"))
         killed_at = time.monotonic()
         scene.kill(scene.store)
         change(scene, size)
@@ -65,7 +67,8 @@ def test_redis_that_is_killed_in_the_middle_of_work_takes_no_task_along(
         scene.audit(ids).assert_whole()
     scene.assert_all_live()
     name = f"Redis killed and back {change.__name__.replace('_', ' ')}"
-    report(Result(name, ROUNDS, ROUNDS * (QUEUED + RUNNING), 0, 0, 0, longest))
+    note = f"{at_work} running and {QUEUED} queued when it was killed"
+    report(Result(name, ROUNDS, ROUNDS * (QUEUED + RUNNING), 0, 0, 0, longest, note))
 
 
 def wait_until(moment: float) -> None:
