@@ -2,14 +2,16 @@
 
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, closing, contextmanager
+from itertools import count
 
 import psycopg2
 
 from tests.e2e.faults.clients import FEED, TASK, Follower
 from tests.e2e.faults.conftest import Report
 from tests.e2e.faults.scene import Result, Scene
-from tests.e2e.support import Api, wait_for
+from tests.e2e.support import Api, GraphQLErrors, wait_for
 
+_numbers = count(1)
 RESTS = {"delaySeconds": 1_000_000}
 CANCEL = "mutation ($id: ID!) { cancelTask(input: {id: $id}) { task { status } } }"
 
@@ -24,6 +26,7 @@ def test_cursors_from_before_a_restore_are_told_so_also_once_ids_have_grown_past
         for follower in (feed, task):
             follower.await_frames(1)
         with dumped(scene):
+            await_back(api)
             lost = scene.submit_many(api, 20, {"observe": {}})
             scene.await_ends(lost, 60)
             api(CANCEL, id=changed)
@@ -31,6 +34,7 @@ def test_cursors_from_before_a_restore_are_told_so_also_once_ids_have_grown_past
             head = highest_event(scene)
         for follower in (feed, task):
             follower.await_gap("EPOCH_CHANGED", 30)
+        await_back(api)
 
         assert highest_event(scene) < head, "this test restores nothing"
         assert_told(api, changed, *ahead)
@@ -47,6 +51,42 @@ def test_cursors_from_before_a_restore_are_told_so_also_once_ids_have_grown_past
     scene.audit(grown).assert_whole()
     scene.assert_all_live()
     report(Result("PostgreSQL restored from a dump", 1, len(lost), 0, 0, 0, None, "cursors: EPOCH_CHANGED"))
+
+
+def test_a_restore_while_no_server_ran_is_noticed_although_ids_have_grown_past(scene: Scene, api: Api, report: Report):
+    [changed] = scene.submit_many(api, 1, {"observe": {}}, **RESTS)
+    with Follower(api, FEED) as feed:
+        feed.await_frames(1)
+        with dumped(scene):
+            await_back(api)
+            api(CANCEL, id=changed)
+            ahead = last_cursors(api, feed, changed)
+            assert scene.server is not None
+            scene.kill(scene.server)
+            head = highest_event(scene)
+        scene.database.rows(f"SELECT setval(pg_get_serial_sequence('tasks_event', 'id'), {head + 1_000})")
+        scene.await_server(scene.spawn_server())
+        grown = scene.submit_many(api, 1, {"observe": {}})
+        scene.await_ends(grown, 60)
+
+        assert_told(api, changed, *ahead)
+        feed.await_gap("EPOCH_CHANGED")
+    note = "cursors: EPOCH_CHANGED, all servers were down"
+    report(Result("PostgreSQL restored from a dump", 1, len(grown), 0, 0, 0, None, note))
+
+
+def await_back(api: Api) -> None:
+    """Return when the server has come back to the database. The first who writes may learn that it was away."""
+
+    def is_back() -> bool:
+        try:
+            return bool(api.submit({"observe": {}}))
+        except GraphQLErrors as refused:
+            if refused.codes != ["UNAVAILABLE"]:
+                raise
+            return False
+
+    wait_for(is_back, 30, "the server to come back")
 
 
 def last_cursors(api: Api, feed: Follower, task_id: str) -> tuple[str, str]:
@@ -83,6 +123,7 @@ def highest_event(scene: Scene) -> int:
 def dumped(scene: Scene) -> Iterator[None]:
     """Copy the database, and at the end put the copy in its place."""
     url, _, name = scene.database.url.rpartition("/")
+    copy, gone = f"copy {next(_numbers)}", f"gone {next(_numbers)}"
     with closing(psycopg2.connect(f"{url}/postgres")) as connection, connection.cursor() as cursor:
         connection.autocommit = True
 
@@ -93,11 +134,11 @@ def dumped(scene: Scene) -> Iterator[None]:
                 cursor.execute(statement)
             cursor.execute(f'ALTER DATABASE "{name}" ALLOW_CONNECTIONS true')
 
-        without_sessions([f'CREATE DATABASE "{name} dumped" TEMPLATE "{name}"'])
+        without_sessions([f'CREATE DATABASE "{copy}" TEMPLATE "{name}"'])
         yield
         without_sessions(
             [
-                f'ALTER DATABASE "{name}" RENAME TO "{name} gone"',
-                f'ALTER DATABASE "{name} dumped" RENAME TO "{name}"',
+                f'ALTER DATABASE "{name}" RENAME TO "{gone}"',
+                f'ALTER DATABASE "{copy}" RENAME TO "{name}"',
             ]
         )
