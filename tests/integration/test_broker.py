@@ -80,7 +80,8 @@ def test_a_worker_notices_a_broker_that_has_vanished(redis: Any):  # noqa: ARG00
     celery.conf.broker_transport_options = settings.CELERY_BROKER_TRANSPORT_OPTIONS
 
     with celery.connection_for_read() as connection:
-        pool = connection.default_channel.client.connection_pool
+        channel: Any = connection.default_channel
+        pool = channel.client.connection_pool
         to_broker = pool.get_connection()
         kept = [(socket.SOL_SOCKET, socket.SO_KEEPALIVE), (socket.IPPROTO_TCP, socket.TCP_KEEPIDLE)]
         options = [to_broker._sock.getsockopt(*option) for option in kept]  # noqa: SLF001 - no other way to see it
