@@ -2,6 +2,7 @@
 
 import os
 import re
+import socket
 import sys
 from pathlib import Path
 
@@ -232,6 +233,18 @@ CELERY_BROKER_URL = REDIS_URL
 CELERY_BROKER_TRANSPORT_OPTIONS = {
     "priority_steps": [0, 3, 6],
     "queue_order_strategy": "priority",
+    # Kombu turns off what redis-py does unasked: a host that vanishes without a word must not be waited for for ever.
+    "socket_keepalive": True,
+    "socket_keepalive_options": {
+        getattr(socket, option): value
+        for option, value in {
+            "TCP_KEEPIDLE": 10,
+            "TCP_KEEPINTVL": 5,
+            "TCP_KEEPCNT": 3,
+            "TCP_USER_TIMEOUT": 20_000,
+        }.items()
+        if hasattr(socket, option)
+    },
 }
 CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
 CELERY_BROKER_CONNECTION_MAX_RETRIES = None

@@ -5,20 +5,24 @@ request) costs fifty times as much. On SQLite all writes take one thread, since 
 """
 
 import asyncio
+import itertools
+import logging
 import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from functools import cache
+from functools import cache, partial
 from time import monotonic
 from typing import Any, ParamSpec, TypeVar
 
 from django.conf import settings
-from django.db import InterfaceError, OperationalError, connection
+from django.db import DatabaseError, InterfaceError, OperationalError, connection
 from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.backends.signals import connection_created
 from django.dispatch import receiver
 
 from tasks.errors import StoreUnavailable, TimedOut
+
+logger = logging.getLogger(__name__)
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -28,9 +32,12 @@ WRITE_THREADS = 2
 """Standing connections of one server process on PostgreSQL: slow reads must not hold up what is submitted."""
 TRIES = 3
 """Of a transaction that the database itself broke off for another's sake."""
+LOCK_SECONDS = 5.0
+"""How long a server's transaction waits for somebody else's lock: not for ever, or it would hold a thread for ever."""
+LOG_SECONDS = 5.0
+"""How often the log is told why the database can't be used; clients are not told why."""
 _BROKEN_OFF = frozenset({"40P01", "40001"})
 """SQLSTATEs: deadlock detected, serialization failure. Nothing was stored, so it may be tried again."""
-
 _CANCELLED = "57014"
 """SQLSTATE: query canceled, by `statement_timeout`."""
 _STEPS_BETWEEN_LOOKS = 100_000
@@ -39,6 +46,9 @@ _STEPS_BETWEEN_LOOKS = 100_000
 _local = threading.local()
 _generation = 0
 """Grows when a connection was found broken: the others of its age are not trusted either."""
+_openings = itertools.count(1)
+_opened = 0
+_logged_at = -LOG_SECONDS
 
 
 async def read(fn: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
@@ -63,6 +73,11 @@ async def write(fn: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
     return await _run("write", fn, *args, **kwargs)
 
 
+def connections_opened() -> int:
+    """How many connections the pool has opened so far. Where that has changed, they may lead to another database."""
+    return _opened
+
+
 def close() -> None:
     """End the threads once what they run is done; their connections go with them. A later call opens new ones."""
     for name in ("read", "write"):
@@ -71,26 +86,34 @@ def close() -> None:
 
 
 async def _run(pool: str, fn: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
-    return await asyncio.get_running_loop().run_in_executor(_pool(pool), lambda: _timed(fn, *args, **kwargs))
+    call = partial(fn, *args, **kwargs)
+    return await asyncio.get_running_loop().run_in_executor(_pool(pool), lambda: _timed(call))
 
 
-def _timed(fn: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
-    """Run `fn` here; on SQLite, which has no time limit of its own, note when it must be done."""
+def _timed(call: Callable[[], T]) -> T:
+    """Run `call` here; on SQLite, which has no time limit of its own, note when it must be done."""
     _local.overdue_at = monotonic() + settings.MAX_OPERATION_SECONDS
-    return guarded(fn, *args, **kwargs)
+    return guarded(call)
 
 
 @receiver(connection_created)
-def _limit_reads(connection: BaseDatabaseWrapper, **_signal: Any) -> None:
-    """End what reads too long, on the connections of the threads that only read."""
-    if not threading.current_thread().name.startswith(_thread_names("read")):
+def _begin(connection: BaseDatabaseWrapper, **_signal: Any) -> None:
+    """Count a new connection of one of our threads, and limit its waits: for locks, and where it only reads for all."""
+    global _opened  # noqa: PLW0603 - one process-wide count; that it has changed is what matters
+    thread = threading.current_thread().name
+    if not thread.startswith(_thread_names("")):
         return
-    if connection.vendor == "sqlite":
-        connection.connection.set_progress_handler(_is_overdue, _STEPS_BETWEEN_LOOKS)
-    else:
-        milliseconds = int(settings.MAX_OPERATION_SECONDS * 1000)
+    # Counted first: who reads by way of it must find it counted.
+    _opened = next(_openings)
+    only_reads = thread.startswith(_thread_names("read"))
+    if connection.vendor == "postgresql":
+        limits = f"SET lock_timeout = '{LOCK_SECONDS} s'"
+        if only_reads:
+            limits += f"; SET statement_timeout = {int(settings.MAX_OPERATION_SECONDS * 1000)}"
         with connection.cursor() as cursor:
-            cursor.execute(f"SET statement_timeout = {milliseconds}")
+            cursor.execute(limits)
+    elif only_reads:
+        connection.connection.set_progress_handler(_is_overdue, _STEPS_BETWEEN_LOOKS)
 
 
 def _is_overdue() -> bool:
@@ -109,13 +132,24 @@ def guarded(fn: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
     _local.generation = generation
     try:
         return _persistent(fn, *args, **kwargs)
-    except (OperationalError, InterfaceError) as error:
+    except (DatabaseError, InterfaceError) as error:
         if _was_ended(error):
             raise TimedOut("the database took too long: ask for less, or try again in a moment") from error
-        if _is_broken():
+        if is_broken := _is_broken():
             connection.close()
             _generation += 1
-        raise StoreUnavailable("the database can't be reached just now, try again in a moment") from error
+        # A server that ends in the middle of an answer is a plain DatabaseError to the driver.
+        if not (is_broken or isinstance(error, (OperationalError, InterfaceError))):
+            raise
+        _log(error)
+        raise StoreUnavailable("the database can't be used just now, try again in a moment") from error
+
+
+def _log(error: Exception) -> None:
+    global _logged_at  # noqa: PLW0603 - one process-wide moment
+    if monotonic() - _logged_at >= LOG_SECONDS:
+        _logged_at = monotonic()
+        logger.warning("database unavailable: %s", str(error).partition("\n")[0])
 
 
 def _persistent(fn: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:

@@ -16,7 +16,6 @@ _PORTS_TRIED: Final = 5
 # Nothing of a test must outlive a power cut, so nothing need wait for the disk.
 _FORGETFUL: Final = {
     "fsync": "off",
-    "synchronous_commit": "off",
     "full_page_writes": "off",
     "max_connections": "200",
     "shared_buffers": "64MB",
@@ -47,14 +46,19 @@ def find_binaries() -> tuple[Path, bool]:
 class Postgres:
     """A throw-away server of our own in `directory`, which need not exist. Trusts everyone on loopback.
 
+    With `durable`, what was committed is there again after the server was killed and started anew; without, the last
+    moment of it may be missing. Neither survives a power cut.
+
     PostgreSQL refuses to run as root, so there it runs as `postgres` or `nobody`, from a copy where the wheel lies in a
     folder that such a user can't read.
     """
 
-    def __init__(self, directory: Path) -> None:
+    def __init__(self, directory: Path, *, durable: bool = False) -> None:
         self.directory = directory
+        self.durable = durable
         self.port = 0
         self.child: Child | None = None
+        self._binaries = Path()
         self._user = _unprivileged_user() if os.geteuid() == 0 else None
 
     def url(self, database: str = "postgres") -> str:
@@ -65,7 +69,7 @@ class Postgres:
         """Lay out a new cluster and start it; returns once it answers a query. Raises `ServerFailed`."""
         self.directory.mkdir(parents=True, exist_ok=True)
         self.directory.chmod(0o711)  # the server's user must get through, and needs to see nothing else
-        binaries = self._readable_binaries()
+        binaries = self._binaries = self._readable_binaries()
         cluster = self.directory / "cluster"
         cluster.mkdir()
         if self._user:
@@ -81,6 +85,10 @@ class Postgres:
                     raise
             else:
                 return
+
+    def start_again(self) -> None:
+        """Start it once more on the same port and with what it had. Raises `ServerFailed`."""
+        self._start(self._binaries, self.directory / "cluster")
 
     def stop(self, seconds: float = 10.0) -> None:
         """End it at once, clients or no clients."""
@@ -118,7 +126,8 @@ class Postgres:
             raise ServerFailed(f"initdb ended with {done.returncode}\n  {done.stderr.strip()}")
 
     def _start(self, binaries: Path, cluster: Path) -> None:
-        options = [part for name, value in _FORGETFUL.items() for part in ("-c", f"{name}={value}")]
+        settings = {**_FORGETFUL, "synchronous_commit": "on" if self.durable else "off"}
+        options = [part for name, value in settings.items() for part in ("-c", f"{name}={value}")]
         # SIGINT is PostgreSQL's fast stop; on SIGTERM it would wait for every client to leave.
         self.child = Child(
             "PostgreSQL",

@@ -4,8 +4,8 @@ import asyncio
 import contextlib
 import logging
 import weakref
-from collections.abc import AsyncIterator, Coroutine
-from typing import Any
+from collections.abc import AsyncIterator, Callable, Coroutine
+from typing import Any, ParamSpec, TypeVar
 from uuid import UUID
 
 from django.conf import settings
@@ -20,6 +20,9 @@ from tasks.models import Event
 from tasks.models.snapshots import TaskSnapshot
 
 logger = logging.getLogger(__name__)
+
+P = ParamSpec("P")
+T = TypeVar("T")
 
 SOON_SECONDS = 0.05
 """How long what is missing may still come by itself before it is read."""
@@ -55,6 +58,9 @@ class Hub:
         self._pace = SOON_SECONDS
         self._server = ""
         self._is_away = False
+        self._proved = 0
+        """The count of opened connections up to which all are known to lead to the log of this epoch."""
+        self._proof: asyncio.Future[None] | None = None
 
     # ---- its life --------------------------------------------------------------------------------------------------
 
@@ -81,6 +87,7 @@ class Hub:
         self._tasks = []
         await _cancel(running)
         self._start_task = None
+        self._settle_proof(StoreUnavailable("this server stops, resume from your last cursor"))
         if self._soon is not None:
             self._soon.cancel()
             self._soon = None
@@ -104,6 +111,20 @@ class Hub:
     def highest(self) -> int:
         """The highest id seen. Await `ready` first."""
         return self._running().ids.highest
+
+    async def read(self, fn: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+        """Read from the database, and make sure that it is still the one whose epoch is told.
+
+        After a fail-over or a restore it is not: then whoever watches learns it first, by `on_new_epoch`. Raises
+        `StoreUnavailable` where the database can't be reached.
+        """
+        found = await database.read(fn, *args, **kwargs)
+        while self._is_ready and database.connections_opened() != self._proved:
+            if self._proof is None:
+                self._proof = asyncio.get_running_loop().create_future()
+            self._wants_round.set()
+            await asyncio.shield(self._proof)
+        return found
 
     def introduce(self, task: TaskSnapshot, watcher: Any) -> None:
         """Make use of what `watcher`, who watches the task, has just read."""
@@ -148,6 +169,7 @@ class Hub:
             self._run(self._listen())
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(self._joined.wait(), JOIN_SECONDS)
+            self._proved = database.connections_opened()
             await self._begin_log()
             while await self._round():
                 pass
@@ -251,14 +273,27 @@ class Hub:
                 async with asyncio.timeout(settings.TAIL_SECONDS):
                     await self._wants_round.wait()
             self._wants_round.clear()
+            opened = database.connections_opened()
             try:
                 while await self._round():
                     pass
                 self._is_away = False
-            except StoreUnavailable:
+                self._proved = opened
+                self._settle_proof(None)
+            except StoreUnavailable as error:
+                self._settle_proof(error)
                 if not self._is_away:
                     logger.warning("database away: live updates go on as far as the channel layer brings them")
                 self._is_away = True
+
+    def _settle_proof(self, error: Exception | None) -> None:
+        proof, self._proof = self._proof, None
+        if proof is None:
+            return
+        if error is None:
+            proof.set_result(None)
+        else:
+            proof.set_exception(error)
 
     async def _round(self) -> bool:
         """Look at the log's end once. True: there is more to read."""

@@ -5,6 +5,7 @@ All functions are synchronous and run on the pool of `tasks.database`.
 
 from dataclasses import dataclass
 from functools import cache
+from pathlib import Path
 from uuid import UUID, uuid4
 
 from django.db import connection
@@ -12,7 +13,7 @@ from django.db import connection
 from tasks.models import Event, EventLog
 
 UNKNOWN = "?"
-"""A part of the identity that this database role may not read. It matches anything."""
+"""A part of the identity that can't be read, as for want of a right. It matches anything."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,9 +78,12 @@ def merged(stored: str, ours: str) -> str | None:
 
 
 def identity() -> str:
-    """What a restore changes: system identifier, timeline and the database's oid. Nothing on SQLite."""
+    """What a restore changes: system identifier, timeline and the database's oid.
+
+    On SQLite the machine's boot: a power cut may take the last commits, and so their ids are handed out again.
+    """
     if connection.vendor != "postgresql":
-        return ""
+        return _boot()
     with connection.cursor() as cursor:
         cursor.execute("SELECT oid FROM pg_database WHERE datname = current_database()")
         oid = cursor.fetchone()[0]
@@ -119,6 +123,13 @@ def _sequence() -> str:
     with connection.cursor() as cursor:
         cursor.execute("SELECT pg_get_serial_sequence(%s, 'id')", [Event._meta.db_table])  # noqa: SLF001
         return str(cursor.fetchone()[0])
+
+
+def _boot() -> str:
+    try:
+        return Path("/proc/sys/kernel/random/boot_id").read_text().strip()
+    except OSError:
+        return UNKNOWN  # Linux alone tells it
 
 
 def _permitted(function: str, query: str) -> str:

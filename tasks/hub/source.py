@@ -8,7 +8,6 @@ from collections.abc import AsyncIterator, Callable
 from enum import Enum, auto
 from typing import ParamSpec, Self, TypeVar
 
-from tasks import database
 from tasks.errors import StoreUnavailable, TaskfeedError
 from tasks.hub import position
 from tasks.hub.frames import Frame, Released, Sink
@@ -171,10 +170,10 @@ class EventSource(ABC, AsyncIterator[Frame]):
         self._sink.end()
 
     async def _read(self, fn: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
-        """Read from the database. A subscription that has told something outlives a database that is away."""
+        """Read from the hub's database. A subscription that has told something outlives a database that is away."""
         while True:
             try:
-                return await database.read(fn, *args, **kwargs)
+                return await self._hub.read(fn, *args, **kwargs)
             except StoreUnavailable:
                 if not self._has_told:
                     raise

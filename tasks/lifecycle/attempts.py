@@ -14,7 +14,7 @@ from uuid_utils.compat import uuid7
 
 from tasks.lifecycle.changes import Change, later
 from tasks.lifecycle.values import Claim, Failure, Logged, Output, Progressed, RecordAnswer, transition
-from tasks.models import Task
+from tasks.models import Event, Task
 from tasks.status import AttemptStatus, EventKind, TaskPriority, TaskStatus
 
 _HELD = "id = %s AND claim_id = %s AND status = 'RUNNING'"
@@ -70,8 +70,11 @@ _GIVE_BACK = Change(
 ENTRIES_AT_ONCE = 200
 """SQLite takes no more than 500 terms in one compound SELECT."""
 
-_RECORD = Change(set="status = status", where=_HELD, often=True)
-_RECORD_PROGRESS = Change(set="progress = %s", where=_HELD, often=True)
+_AT_VERSION = f"{_HELD} AND version = COALESCE(%s, version)"
+_RECORD = Change(set="status = status", where=_AT_VERSION, often=True)
+_RECORD_PROGRESS = Change(set="progress = %s", where=_AT_VERSION, often=True)
+_RECORDED = (EventKind.PROGRESS, EventKind.LOG, EventKind.OUTPUT)
+"""What nobody but the claim's own attempt appends."""
 
 
 def claim(task_id: UUID, *, claim_id: UUID, incarnation: UUID, worker: str, pid: int) -> Claim | None:
@@ -100,6 +103,7 @@ def claim(task_id: UUID, *, claim_id: UUID, incarnation: UUID, worker: str, pid:
             attempts_spent=spent,
             timeout_seconds=timeout_seconds,
             retry_delay_seconds=retry_delay_seconds,
+            version=event.version,
         )
     standing = Task.objects.filter(id=task_id, claim_id=claim_id, status=TaskStatus.RUNNING).first()
     return claim_of(standing, claim_id, standing.attempt) if standing else None
@@ -120,6 +124,7 @@ def claim_of(task: Task, claim_id: UUID, attempt: int) -> Claim:
         attempts_spent=task.attempts_spent,
         timeout_seconds=task.timeout_seconds,
         retry_delay_seconds=task.retry_delay_seconds,
+        version=task.version,
     )
 
 
@@ -171,28 +176,49 @@ def give_back(claim: Claim) -> bool:
     return bool(returned) or cancelled(claim)
 
 
-def record(claim: Claim, entries: Sequence[Progressed | Logged | Output]) -> RecordAnswer:
+def record(claim: Claim, entries: Sequence[Progressed | Logged | Output], version: int | None = None) -> RecordAnswer:
     """Append what a handler reported to the log, in order.
 
     Of several `Progressed` the last is kept, and told first, so that the events after it show it. More than
-    `ENTRIES_AT_ONCE` are stored in several transactions, one after the other.
+    `ENTRIES_AT_ONCE` are stored in several transactions, one after the other. `version` is the task's as the claim or
+    the last answer told it: with it, the same entries again, after an answer was lost, are stored once.
     """
-    answer = _record(claim, entries[:ENTRIES_AT_ONCE])
+    answer = _record(claim, entries[:ENTRIES_AT_ONCE], version)
     rest = entries[ENTRIES_AT_ONCE:]
-    return record(claim, rest) if rest and answer.held else answer
+    return record(claim, rest, answer.version) if rest and answer.held else answer
 
 
-def _record(claim: Claim, entries: Sequence[Progressed | Logged | Output]) -> RecordAnswer:
+def _record(claim: Claim, entries: Sequence[Progressed | Logged | Output], version: int | None) -> RecordAnswer:
     progressed = next((entry for entry in reversed(entries) if isinstance(entry, Progressed)), None)
     told = [(entry.kind, entry.body()) for entry in entries if not isinstance(entry, Progressed)]
+    where = [*_held(claim), version]
     if progressed is not None:
-        events = _RECORD_PROGRESS.apply([(EventKind.PROGRESS, {}), *told], [_progress(progressed)], _held(claim))
+        told = [(EventKind.PROGRESS, {}), *told]
+        events = _RECORD_PROGRESS.apply(told, [_progress(progressed)], where)
     elif told:
-        events = _RECORD.apply(told, [], _held(claim))
+        events = _RECORD.apply(told, [], where)
     else:
         asked = cancel_requested(claim)
-        return RecordAnswer(held=asked is not None, cancel_requested=bool(asked))
-    return RecordAnswer(held=bool(events), cancel_requested=any(event.cancel_requested_at for event in events))
+        return RecordAnswer(held=asked is not None, cancel_requested=bool(asked), version=version)
+    if events:
+        last = events[-1]
+        return RecordAnswer(held=True, cancel_requested=last.cancel_requested_at is not None, version=last.version)
+    if version is None:
+        return RecordAnswer(held=False, cancel_requested=False)
+    return _recorded_before(claim, len(told), version) or _record(claim, entries, _version(claim))
+
+
+def _recorded_before(claim: Claim, count: int, version: int) -> RecordAnswer | None:
+    """The answer to entries that have come after `version`, if they were stored and their answer was lost.
+
+    None: they were not. Somebody else has written to the task, who asked for a cancel.
+    """
+    asked = cancel_requested(claim)
+    if asked is None:
+        return RecordAnswer(held=False, cancel_requested=False)
+    own = Event.objects.filter(task_id=claim.task_id, version__gt=version, kind__in=_RECORDED).order_by("version")
+    stored = list(own.values_list("version", flat=True)[:count])
+    return RecordAnswer(held=True, cancel_requested=asked, version=stored[-1]) if stored else None
 
 
 def cancel_requested(claim: Claim) -> bool | None:
@@ -201,8 +227,11 @@ def cancel_requested(claim: Claim) -> bool | None:
     return found and found[0] is not None
 
 
-def _progress(progressed: Progressed) -> str:
+def _version(claim: Claim) -> int | None:
+    return Task.objects.filter(id=claim.task_id).values_list("version", flat=True).first()
 
+
+def _progress(progressed: Progressed) -> str:
     at = datetime.now(UTC).isoformat()
     return json.dumps({"fraction": progressed.fraction, "message": progressed.message, "updated_at": at})
 

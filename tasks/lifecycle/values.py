@@ -27,6 +27,8 @@ class Claim:
     """Attempts that counted up to the last `retryTask`."""
     timeout_seconds: float | None
     retry_delay_seconds: float | None
+    version: int
+    """The task's, as it was read with the claim."""
 
     @property
     def attempts_counted(self) -> int:
@@ -104,6 +106,8 @@ class RecordAnswer:
     held: bool
     """False: the claim is not ours any more, and nothing was recorded."""
     cancel_requested: bool
+    version: int | None = None
+    """The task's after the entries, to name with the next ones; None where it is not known."""
 
 
 @dataclass(frozen=True, slots=True)

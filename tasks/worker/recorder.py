@@ -21,7 +21,7 @@ from tasks.worker.slots import Slot
 from tasks.worker.text import cut, storable
 
 Entry = Progressed | Logged | Output
-Record = Callable[[Claim, Sequence[Entry]], RecordAnswer]
+Record = Callable[[Claim, Sequence[Entry], int | None], RecordAnswer]
 
 CHUNK_CHARACTERS: Final = 8192
 """The longest chunk of one event: with its envelope it stays below what the channel layer carries whole."""
@@ -50,6 +50,10 @@ class Recorder:
         self._record = record
         self._pending: deque[Logged | str] = deque()
         self._progress: Progressed | None = None
+        self._batch: list[Entry] = []
+        """What is just being stored. It stays as it is until the log has answered: that is how it knows it again."""
+        self._batch_cost = 0
+        self._version: int | None = claim.version
         self._is_awaited = False
         self._taken_in = self._written_out = 0
         self._lines = 0
@@ -125,15 +129,18 @@ class Recorder:
         """Store what has gathered, in order. What could not be stored stays, and the error is raised."""
         with self._one_flush_at_a_time:
             self._is_awaited = False
-            while not self.is_claim_lost and (self._pending or self._progress is not None):
-                self._store(self._take())
+            while not self.is_claim_lost and (self._batch or self._pending or self._progress is not None):
+                if not self._batch:
+                    self._take()
+                self._store()
         self._room.set()
 
     def end(self) -> None:
         """Take nothing in any more: what still runs of the handler gets an error at its next report."""
         self.stop = self.stop or RuntimeError(f"attempt {self.claim.attempt} of task {self.claim.task_id} has ended")
 
-    def _take(self) -> tuple[Progressed | None, list[Logged | str]]:
+    def _take(self) -> None:
+        """Make what has gathered the next batch."""
         progress, self._progress = self._progress, None
         taken: list[Logged | str] = []
         while len(taken) < _TAKEN_AT_ONCE:
@@ -141,32 +148,20 @@ class Recorder:
                 taken.append(self._pending.popleft())
             except IndexError:
                 break
-        return progress, taken
+        self._batch = [_storable_progress(progress)] if progress else []
+        self._batch += _merged(taken)
+        self._batch_cost = sum(_cost(entry) for entry in taken)
 
-    def _store(self, batch: tuple[Progressed | None, list[Logged | str]]) -> None:
-        progress, taken = batch
-        entries: list[Entry] = [_storable_progress(progress)] if progress else []
-        entries += _merged(taken)
-        try:
-            while entries:
-                answer = self._record(self.claim, entries[:_ENTRIES_AT_ONCE])
-                del entries[:_ENTRIES_AT_ONCE]
-                self._learn(answer)
-        finally:
-            self._written_out += _cost(taken) - _cost(self._put_back(entries))
-
-    def _put_back(self, entries: Iterable[Entry]) -> list[Logged | str]:
-        """Have what could not be stored wait again, ahead of what came after it."""
-        put_back: list[Logged | str] = []
-        for entry in entries:
-            if isinstance(entry, Progressed):
-                self._progress = self._progress or entry
-            else:
-                put_back.append(entry.chunk if isinstance(entry, Output) else entry)
-        self._pending.extendleft(reversed(put_back))
-        return put_back
+    def _store(self) -> None:
+        """Store the batch; what of it could not be stored stays."""
+        while self._batch and not self.is_claim_lost:
+            some = self._batch[:_ENTRIES_AT_ONCE]
+            self._learn(self._record(self.claim, some, self._version))
+            del self._batch[:_ENTRIES_AT_ONCE]
+        self._written_out += self._batch_cost
 
     def _learn(self, answer: RecordAnswer) -> None:
+        self._version = answer.version
         if not answer.held:
             self.is_claim_lost = True
             self.stop = self.stop or TaskCancelled("this attempt was ended by somebody else; nothing of it counts")
@@ -174,8 +169,8 @@ class Recorder:
             self.learn_cancel()
 
 
-def _cost(entries: Iterable[Logged | str]) -> int:
-    return sum(_ENTRY_COST + len(entry if isinstance(entry, str) else entry.message) for entry in entries)
+def _cost(entry: Logged | str) -> int:
+    return _ENTRY_COST + len(entry if isinstance(entry, str) else entry.message)
 
 
 def _storable_progress(progress: Progressed) -> Progressed:

@@ -123,11 +123,11 @@ class Database:
 
 
 class Databases:
-    """Makes databases: migrates once, then copies."""
+    """Makes databases: migrates once, then copies. On the tests' server, or on the one of `url`."""
 
-    def __init__(self, directory: Path) -> None:
+    def __init__(self, directory: Path, url: str | None = None) -> None:
         self._directory = directory
-        self._server = os.environ["DATABASE_URL"]
+        self._server = url or os.environ["DATABASE_URL"]
         self._template: str | None = None
         self._made: list[str] = []
 

@@ -80,6 +80,12 @@ def explain(sql: str) -> str:
         return "\n".join(row[0] for row in cursor.fetchall())
 
 
+def end_session() -> None:
+    """Have this connection break, as all do when the database is exchanged for another one."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_terminate_backend(pg_backend_pid())")
+
+
 def do(fn: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
     """Work on the database from a test's coroutine."""
     return database.write(fn, *args, **kwargs)

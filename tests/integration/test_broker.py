@@ -1,6 +1,8 @@
 """What we hand to the broker is what Celery itself would hand to it."""
 
 import json
+import socket
+import sys
 from typing import Any
 from uuid import uuid4
 
@@ -109,3 +111,19 @@ def test_a_message_without_a_tasks_id_is_taken_away(redis: Any, caplog: pytest.L
     assert broker.take(["default"]) is None
     assert redis.llen("default") == 0
     assert "without a task's id" in caplog.text
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="reads Linux' own socket options")
+def test_a_worker_notices_a_broker_that_has_vanished(redis: Any):  # noqa: ARG001 - there must be one to connect to
+    celery = Celery(broker=settings.REDIS_URL)
+    celery.conf.broker_transport_options = settings.CELERY_BROKER_TRANSPORT_OPTIONS
+
+    with celery.connection_for_read() as connection:
+        channel: Any = connection.default_channel
+        pool = channel.client.connection_pool
+        to_broker = pool.get_connection()
+        kept = [(socket.SOL_SOCKET, socket.SO_KEEPALIVE), (socket.IPPROTO_TCP, socket.TCP_KEEPIDLE)]
+        options = [to_broker._sock.getsockopt(*option) for option in kept]  # noqa: SLF001 - no other way to see it
+        pool.release(to_broker)
+
+    assert options == [1, 10]

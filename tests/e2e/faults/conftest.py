@@ -11,6 +11,7 @@ from tests.e2e.support import Databases
 _RESULTS = pytest.StashKey[list[Result]]()
 
 MakeScene = Callable[..., Scene]
+Report = Callable[[Result], None]
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -35,7 +36,7 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: p
 
 
 @pytest.fixture
-def report(request: pytest.FixtureRequest) -> Callable[[Result], None]:
+def report(request: pytest.FixtureRequest) -> Report:
     """Adds a row to the table of faults."""
     return request.config.stash[_RESULTS].append
 

@@ -8,6 +8,7 @@ from operator import itemgetter
 from pathlib import Path
 from typing import Any, Final
 
+from project.servers import Child
 from tests.e2e.support import Api, Database, Processes, wait_for
 from tests.e2e.witness_app.testimony import TABLE
 
@@ -55,9 +56,26 @@ class Scene(Processes):
         [(found,)] = self.database.rows(f"SELECT count(*) FROM tasks_task WHERE {where} AND id IN {_sql(ids)}")
         return int(found)
 
+    def await_start(self, ids: Collection[str], seconds: float = 20.0) -> None:
+        """Return when each of them is RUNNING."""
+        wait_for(
+            lambda: self.count(ids, "status = 'RUNNING'") == len(ids), seconds, f"the start of all {len(ids)} tasks"
+        )
+
     def await_ends(self, ids: Collection[str], seconds: float) -> None:
         """Return when each of them is final."""
         wait_for(lambda: self.count(ids, f"status IN {FINAL}") == len(ids), seconds, f"the end of all {len(ids)} tasks")
+
+    @property
+    def store(self) -> Child:
+        """The process of Valkey."""
+        assert self.valkey.child is not None
+        return self.valkey.child
+
+    def assert_all_live(self) -> None:
+        """Fail unless the server and the workers still run that were started: nothing was started again for them."""
+        assert self.server is not None
+        assert [child.name for child in (self.server, *self.workers) if not child.is_running] == []
 
     def audit(self, ids: Collection[str]) -> "Audit":
         """Compare rows, log, attempts and testimonies of these tasks with what is promised of them."""

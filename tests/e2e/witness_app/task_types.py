@@ -23,3 +23,13 @@ def observe(
             context.report_progress(min(1.0, 1 - left / seconds))
         time.sleep(min(left, 1 / beats_per_second) if beats_per_second else left)
     testify(context.task_id, context.attempt, "end")
+
+
+@task_type(backoff=SHORT, max_attempts=20, timeout_seconds=120)
+def recite(context: TaskContext, lines: Annotated[int, Field(ge=1)], seconds: Annotated[float, Field(ge=0)]) -> None:
+    """Log the numbers from 1 to `lines`, evenly over that time, and testify start and end."""
+    testify(context.task_id, context.attempt, "start")
+    for number in range(1, lines + 1):
+        context.log(str(number))
+        time.sleep(seconds / lines)
+    testify(context.task_id, context.attempt, "end")

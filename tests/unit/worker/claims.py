@@ -27,6 +27,7 @@ def a_claim(**changes: Any) -> Claim:
         "attempts_returned": 0,
         "timeout_seconds": None,
         "retry_delay_seconds": None,
+        "version": 2,
     }
     return Claim(**{**given, **changes})
 

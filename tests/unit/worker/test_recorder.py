@@ -30,7 +30,7 @@ class Log:
         self.is_open.set()
         self._grown = threading.Condition()
 
-    def __call__(self, _claim: Claim, entries: Sequence[Entry]) -> RecordAnswer:
+    def __call__(self, _claim: Claim, entries: Sequence[Entry], _version: int | None) -> RecordAnswer:
         """Take the place of `lifecycle.record`."""
         self.is_open.wait(10)
         if self.faults:
