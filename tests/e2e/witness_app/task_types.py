@@ -23,3 +23,14 @@ def observe(
             context.report_progress(min(1.0, 1 - left / seconds))
         time.sleep(min(left, 1 / beats_per_second) if beats_per_second else left)
     testify(context.task_id, context.attempt, "end")
+
+
+@task_type(timeout_seconds=120)
+def flood(
+    context: TaskContext,
+    lines: Annotated[int, Field(ge=1, le=10_000)],
+    characters: Annotated[int, Field(ge=10, le=8_000)] = 100,
+) -> None:
+    """Log that many lines of that length, as fast as the log takes them."""
+    for number in range(lines):
+        context.log(f"{number:<{characters}}")
