@@ -33,9 +33,7 @@ def test_everything_is_heard_in_order_over_a_bad_layer(make_scene: MakeScene, re
         clients.await_fact(
             lambda: all(watch.is_over for watch in (*watches, *runs)), PATIENCE_SECONDS, "the end of all tasks"
         )
-        last = {
-            str(task_id): version for task_id, version in scene.database.rows("SELECT id, version FROM tasks_task")
-        }
+        last = {str(task_id): version for task_id, version in scene.database.rows("SELECT id, version FROM tasks_task")}
         clients.await_fact(
             lambda: all(version in feed.versions(task_id) for task_id, version in last.items()),
             PATIENCE_SECONDS,

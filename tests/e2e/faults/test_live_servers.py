@@ -55,7 +55,9 @@ class Audience:
     def await_progress(self) -> None:
         """Return when everybody is attached and has heard of work under way."""
         everybody = [*self.watches, *self.runs, *self.feeds]
-        self._clients.await_fact(lambda: all(watch.heard for watch in everybody), PATIENCE_SECONDS, "all to be attached")
+        self._clients.await_fact(
+            lambda: all(watch.heard for watch in everybody), PATIENCE_SECONDS, "all to be attached"
+        )
         self._clients.await_fact(
             lambda: sum(len(watch.heard) for watch in everybody) > 4 * len(everybody), PATIENCE_SECONDS, "progress"
         )

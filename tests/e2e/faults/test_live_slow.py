@@ -15,17 +15,17 @@ from tests.e2e.faults.scene import Result, Scene, rounds
 from tests.e2e.faults.watching import Clients, Line, Watch, first_told, holes_in
 from tests.e2e.support import Api, Databases
 
-LINES = rounds(4_000, 7_000)
+LINES = rounds(5_000, 7_000)
 FLOODS = 3
 """Together more than a feed may be behind."""
-LINE_CHARACTERS = 400
-FEEDS = rounds(6, 20)
+LINE_CHARACTERS = 1_000
+FEEDS = rounds(5, 20)
 WATCHERS_PER_FLOOD = rounds(1, 5)
 REPLAYED = rounds(6, 12)
 """Watchers of one task with large chunks, and as many feeds."""
 CHUNKS = rounds(250, 500)
 CHUNK_CHARACTERS = 64 * 1024
-PATIENCE_SECONDS = 90.0
+PATIENCE_SECONDS = 60.0
 NOT_STALLED_SECONDS = 15.0
 """A neighbour's longest wait, with room for a machine that does other things as well."""
 MEBIBYTE = 1024 * 1024

@@ -10,7 +10,6 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from itertools import count, pairwise
-from types import TracebackType
 from typing import Any, Final, Self
 from urllib.parse import urlsplit
 
@@ -19,7 +18,9 @@ from websockets.exceptions import ConnectionClosed, InvalidHandshake, InvalidMes
 
 from tests.e2e.support import Api, wait_for
 
-_FIELDS: Final = "kind cursor task { id version status } event { at version ... on TaskOutput { chunk } } gap { reason }"
+_FIELDS: Final = (
+    "kind cursor task { id version status } event { at version ... on TaskOutput { chunk } } gap { reason }"
+)
 TASK_UPDATED: Final = (
     f"subscription($id: ID!, $after: EventCursor) {{ frame: taskUpdated(id: $id, after: $after) {{ {_FIELDS} }} }}"
 )
@@ -192,7 +193,7 @@ class Clients:
         self._thread.start()
         return self
 
-    def __exit__(self, *_: type[BaseException] | BaseException | TracebackType | None) -> None:
+    def __exit__(self, *_: object) -> None:
         asyncio.run_coroutine_threadsafe(self._end(), self._loop).result(20)
         self._loop.call_soon_threadsafe(self._loop.stop)
         self._thread.join(10)
