@@ -18,9 +18,8 @@ from websockets.exceptions import ConnectionClosed, InvalidHandshake, InvalidMes
 
 from tests.e2e.support import Api, wait_for
 
-_FIELDS: Final = (
-    "kind cursor task { id version status } event { at version ... on TaskOutput { chunk } } gap { reason }"
-)
+_EVENT: Final = "event { at version ... on TaskLogged { message } ... on TaskOutput { chunk } }"
+_FIELDS: Final = f"kind cursor task {{ id version status }} {_EVENT} gap {{ reason }}"
 TASK_UPDATED: Final = (
     f"subscription($id: ID!, $after: EventCursor) {{ frame: taskUpdated(id: $id, after: $after) {{ {_FIELDS} }} }}"
 )
@@ -47,7 +46,7 @@ class Heard:
     delay_seconds: float | None
     """From the event to the frame; both clocks are this machine's."""
     characters: int
-    """Of an output's chunk."""
+    """Of an output's chunk or a log's line."""
 
 
 @dataclass(eq=False)
@@ -100,7 +99,7 @@ class Watch:
         now = time.time()
         delay = now - _seconds(event["at"]) if event else None
         version = event.get("version") if event else task.get("version")
-        length = len(event.get("chunk") or "")
+        length = len(event.get("chunk") or event.get("message") or "")
         self.heard.append(Heard(frame["kind"], task.get("id"), version, gap.get("reason"), now, delay, length))
 
 
