@@ -10,12 +10,12 @@ from contextlib import contextmanager
 from typing import Any
 
 import pytest
-from django.db import connection
+from django.db import connection, transaction
 from pytest_django import Settings
 
 from tasks import lifecycle
 from tasks.hub import FeedSource, Hub, TaskSource, position
-from tasks.models import Event, EventLog, Task, User
+from tasks.models import Event, Task, User
 from tests.e2e.faults.scene import Result, rounds
 from tests.integration import hub_tools as tools
 from tests.integration.hub_tools import ListSink, do, pulled
@@ -117,6 +117,35 @@ def test_pruning_never_blocks_those_who_submit(owner: User, report: Report):
     assert longest < NOT_STALLED_SECONDS
 
 
+@pytest.mark.skipif(connection.vendor != "postgresql", reason="SQLite has one writer")
+def test_who_submits_does_not_wait_for_a_prune_that_has_not_committed(owner: User):
+    position.bind_epoch()
+    old_tasks(owner, 20)
+    has_pruned, may_commit = threading.Event(), threading.Event()
+
+    def prune() -> None:
+        try:
+            with transaction.atomic():
+                lifecycle.prune(60.0, PRUNED_AT_ONCE)
+                has_pruned.set()
+                may_commit.wait(NOT_STALLED_SECONDS)
+        finally:
+            connection.close()
+
+    thread = threading.Thread(target=prune)
+    thread.start()
+    try:
+        assert has_pruned.wait(NOT_STALLED_SECONDS)
+        with connection.cursor() as cursor:
+            cursor.execute("SET lock_timeout = '3s'")
+        tools.finished(tools.stored(owner), 3)
+        with connection.cursor() as cursor:
+            cursor.execute("RESET lock_timeout")
+    finally:
+        may_commit.set()
+        thread.join()
+
+
 async def test_cursors_from_before_pruning_are_honest(hub: Hub, owner: User, report: Report):
     """Every cursor of two tasks' logs and of the feed, after some other tasks have gone."""
     before = await do(tools.stored, owner)
@@ -126,7 +155,8 @@ async def test_cursors_from_before_pruning_are_honest(hub: Hub, owner: User, rep
     await do(tools.finished, before, 3)
     ids = await do(lambda: list(Event.objects.order_by("id").values_list("id", "task_id")))
     assert await do(lifecycle.prune, 60.0, 10) == len(gone)
-    pruned = (await do(EventLog.objects.get)).pruned_through
+    gone_ids = {task.id for task in gone}
+    pruned = max(event_id for event_id, task_id in ids if task_id in gone_ids)
 
     wrong: list[Any] = []
     for event_id, _ in ids[:: max(1, len(ids) // 40)]:

