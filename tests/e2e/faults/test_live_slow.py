@@ -27,7 +27,7 @@ CHUNKS = rounds(250, 500)
 CHUNK_CHARACTERS = 64 * 1024
 PATIENCE_SECONDS = 60.0
 NOT_STALLED_SECONDS = 15.0
-"""A neighbour's longest wait beside clients that are stalled, with room for a machine that does other things as well."""
+"""A neighbour's longest wait beside clients that are stalled, with room for a busy machine."""
 MEBIBYTE = 1024 * 1024
 OUTBOX_CHARACTERS = settings.SOCKET_OUTBOX_CHARACTERS // 4
 PROCESS_BYTES = 40 * MEBIBYTE
