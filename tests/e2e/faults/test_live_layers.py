@@ -6,7 +6,7 @@ import pytest
 
 from tests.e2e.faults.conftest import MakeScene
 from tests.e2e.faults.scene import Result, rounds
-from tests.e2e.faults.watching import RUN_TASK, Clients, Watch, first_told, holes_in
+from tests.e2e.faults.watching import Clients, Watch, first_told, holes_in
 
 TASKS = rounds(6, 60)
 WATCHES_PER_TASK = 3
@@ -27,7 +27,7 @@ def test_everything_is_heard_in_order_over_a_bad_layer(make_scene: MakeScene, re
         feed_line = clients.start(api, [feed])
         clients.await_fact(lambda: feed.heard, PATIENCE_SECONDS, "the feed")
         ids = scene.submit_many(api, TASKS, BUSY)
-        runs = [Watch(RUN_TASK, {"input": {"task": BUSY}}) for _ in range(2)]
+        runs = [Watch.of_run(BUSY) for _ in range(2)]
         watches = [Watch.of_task(task_id) for task_id in ids for _ in range(WATCHES_PER_TASK)]
         clients.start(api, [*watches, *runs])
         clients.await_fact(

@@ -3,12 +3,11 @@
 import signal
 import time
 from collections.abc import Callable, Iterator, Sequence
-from uuid import uuid4
 
 import pytest
 
 from tests.e2e.faults.scene import Result, Scene, rounds
-from tests.e2e.faults.watching import RUN_TASK, Clients, Line, Watch, first_told, holes_in
+from tests.e2e.faults.watching import Clients, Line, Watch, first_told, holes_in
 from tests.e2e.support import Api, Databases
 
 WATCHES = rounds(50, 200)
@@ -42,9 +41,7 @@ class Audience:
 
     def __init__(self, clients: Clients, api: Api, apis: Sequence[Api], ids: Sequence[str]) -> None:
         self.watches = [Watch.of_task(ids[number % len(ids)]) for number in range(WATCHES)]
-        self.runs = [
-            Watch(RUN_TASK, {"input": {"task": BUSY, "idempotencyKey": str(uuid4())}}, None) for _ in range(RUNS)
-        ]
+        self.runs = [Watch.of_run(BUSY) for _ in range(RUNS)]
         self.feeds = [Watch.of_all() for _ in range(2)]
         groups = [self.watches[at : at + WATCHES_PER_LINE] for at in range(0, WATCHES, WATCHES_PER_LINE)]
         self.lines: list[Line] = [clients.start(apis, group) for group in (self.runs, *groups)]

@@ -12,6 +12,7 @@ from datetime import datetime
 from itertools import count, pairwise
 from typing import Any, Final, Self
 from urllib.parse import urlsplit
+from uuid import uuid4
 
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed, InvalidHandshake, InvalidMessage
@@ -71,6 +72,11 @@ class Watch:
     def of_all(cls, after: str | None = None) -> Self:
         """Follow all tasks of the user."""
         return cls(TASKS_UPDATED, {}, after)
+
+    @classmethod
+    def of_run(cls, task: dict[str, Any]) -> Self:
+        """Submit a task and follow it from its first event; coming again finds the same one by its key."""
+        return cls(RUN_TASK, {"input": {"task": task, "idempotencyKey": str(uuid4())}})
 
     def versions(self, task_id: str | None = None) -> list[int]:
         """Return the versions heard of a task, or of all, in the order they came."""
