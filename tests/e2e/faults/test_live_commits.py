@@ -8,6 +8,7 @@ import random
 import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack
+from functools import partial
 from itertools import pairwise
 
 import pytest
@@ -18,7 +19,7 @@ from tasks.hub import FeedSource, Hub, TaskSource
 from tasks.models import Task, User
 from tests.e2e.faults.scene import Result, rounds
 from tests.integration import hub_tools as tools
-from tests.integration.hub_tools import ListSink, OpenTransaction, do, open_transactions, until
+from tests.integration.hub_tools import ListSink, OpenTransaction, do, each_until, open_transactions, until
 
 pytestmark = [
     pytest.mark.django_db(transaction=True),
@@ -65,7 +66,7 @@ class Round:
         for task in self._tasks[:HELD]:
             watcher = ListSink()
             TaskSource(self._hub, task.id, lambda _: True).listen(watcher)
-            await watcher.until(lambda watcher=watcher: watcher.frames)
+            await each_until([watcher], lambda sink: sink.frames)
             self.watchers.append(watcher)
         ids = [transaction.append(task) for transaction, task in zip(self._held, self._tasks, strict=False)]
         # What is told of live lies above them all.
@@ -84,8 +85,8 @@ class Round:
                 hubs.push_async_callback(late.stop)
                 await self._attach(late, start)
                 await self._attach(late, None)
-        for feed in self._feeds:
-            await feed.until(lambda feed=feed: feed.frames[0].kind == "POSITION" or self._ids <= set(feed.ids()))
+        resumed = [feed for feed in self._feeds if feed.frames[0].kind == "EVENT"]
+        await each_until(resumed, lambda feed: self._ids <= set(feed.ids()))
         await live.until(lambda: self._ids <= set(live.ids()))
 
     @property
@@ -108,6 +109,14 @@ class Round:
         await feed.until(lambda: feed.frames)
         self._feeds.append(feed)
         return feed
+
+
+def _is_through(hub: Hub, event_id: int) -> bool:
+    return hub.mark >= event_id
+
+
+def _has_told(sink: ListSink, ids: set[int]) -> bool:
+    return ids <= set(sink.ids())
 
 
 def _holes(versions: list[int]) -> int:
@@ -133,7 +142,7 @@ async def test_events_that_commit_backwards_are_heard_by_everybody(
                 await game.play(hubs)
                 missed, repeated = missed + game.missed, repeated + game.repeated
             highest = hub.highest
-            await until(lambda highest=highest: hub.mark >= highest)
+            await until(partial(_is_through, hub, highest))
         recovery = max(recovery, time.monotonic() - begun_at)
     beside = ", beside a foreign transaction that holds xmin back" if foreign else ""
     report(
@@ -178,8 +187,8 @@ async def test_event_that_was_open_while_a_hub_started_is_heard_from_a_position_
             FeedSource(hub, frozenset({owner.id}), lambda _: True, (hub.epoch, position)).listen(again)
             wanted = {event_id for event_id in low if event_id > position}
             assert low[0] in wanted
-            await sink.until(lambda sink=sink, low=low: low[0] in sink.ids())
-            await again.until(lambda again=again, wanted=wanted: wanted <= set(again.ids()))
+            await sink.until(partial(_has_told, sink, {low[0]}))
+            await again.until(partial(_has_told, again, wanted))
             missed += len(wanted - set(again.ids()))
             await hub.stop()
     report(Result("commits while a hub starts", played, played * 3, 0, missed, 0))

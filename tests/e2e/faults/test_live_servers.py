@@ -3,6 +3,7 @@
 import signal
 import time
 from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 
 import pytest
 
@@ -65,7 +66,7 @@ class Audience:
         self._clients.await_fact(lambda: all(watch.is_over for watch in mine), PATIENCE_SECONDS, "all ends")
         last = versions()
         for feed in self.feeds:
-            self._clients.await_fact(lambda feed=feed: _has_all(feed, last), PATIENCE_SECONDS, "the feeds")
+            self._clients.await_fact(partial(_has_all, feed, last), PATIENCE_SECONDS, "the feeds")
         for line in self.feed_lines:
             self._clients.do(line.hang_up)
         return last

@@ -5,6 +5,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -82,6 +83,7 @@ class Memory:
 def looked_at(scene: Scene) -> Iterator[Memory]:
     """Look at the server's memory all the time."""
     assert scene.server is not None
+    assert scene.server.pid is not None
     memory, done = Memory(scene.server.pid), threading.Event()
 
     def look() -> None:
@@ -101,9 +103,13 @@ def stalled_lines(clients: Clients, api: Api, watches: list[Watch]) -> list[Line
     """Have each on a line of its own that reads no more once it has its first frame."""
     lines = [clients.start(api, [watch], small_window=True) for watch in watches]
     for line in lines:
-        clients.await_fact(lambda line=line: line.watches[0].heard, PATIENCE_SECONDS, "the stalled to be attached")
+        clients.await_fact(partial(_has_heard, line), PATIENCE_SECONDS, "the stalled to be attached")
         clients.do(line.stall)
     return lines
+
+
+def _has_heard(line: Line) -> bool:
+    return bool(line.watches[0].heard)
 
 
 def p99(delays: list[float]) -> float:
