@@ -165,7 +165,7 @@ class FeedSource(EventSource):
                 self._remember(event.id)
         if page.events:
             self._read_through = page.events[-1].id
-        self._is_present = len(page.events) < lookups.PAGE
+        self._is_present = page.is_last
         self._position = max(self._position, joined_at if self._is_present else min(self._read_through, joined_at))
 
     async def _steps(self, page: FeedPage) -> "list[_Step]":
@@ -194,8 +194,7 @@ class FeedSource(EventSource):
         if self._has_lost:
             self._has_lost = False
             await self._tell(gap_frame(self._hub.epoch, self._position, GapReason.RETENTION))
-        while self._early:
-            released = self._early.popleft()
+        while (released := self._next_early()) is not None:
             event_id = released.event.id
             is_new = event_id > self._seen_through and event_id not in self._repeated
             frame = self._frame_of(released) if is_new else None

@@ -4,6 +4,7 @@ from collections.abc import Hashable
 from typing import Final, NamedTuple, Protocol
 from uuid import UUID
 
+from tasks.hub.weight import EVENT_BYTES, weight_of_event
 from tasks.models import Event
 from tasks.models.snapshots import TaskSnapshot
 
@@ -55,6 +56,11 @@ class Frame:
         return f"<Frame {self.kind} {what} at {self.cursor_id}>"
 
     @property
+    def weight(self) -> int:
+        """About how many bytes it holds on to."""
+        return weight_of_event(self.event) if self.event is not None else EVENT_BYTES
+
+    @property
     def key(self) -> Hashable:
         """Equal for frames that read the same."""
         if self._key is None:
@@ -82,7 +88,7 @@ def position_frame(epoch: UUID, cursor_id: int) -> Frame:
 class Released:
     """One event on its way to those who want it: told once, in the order of its task's versions."""
 
-    __slots__ = ("_feed_frames", "_task_frame", "before", "epoch", "event", "is_final", "mark", "task")
+    __slots__ = ("_feed_frames", "_task_frame", "_weight", "before", "epoch", "event", "is_final", "mark", "task")
 
     def __init__(self, event: Event, task: TaskSnapshot, before: TaskSnapshot | None, mark: int, epoch: UUID) -> None:
         self.event = event
@@ -96,6 +102,14 @@ class Released:
         self.is_final = task.status.is_final
         self._task_frame: Frame | None = None
         self._feed_frames: list[Frame | None] = [None, None]
+        self._weight = 0
+
+    @property
+    def weight(self) -> int:
+        """About how many bytes it holds on to; weighed once for all who keep it."""
+        if not self._weight:
+            self._weight = weight_of_event(self.event)
+        return self._weight
 
     @property
     def task_frame(self) -> Frame:

@@ -20,6 +20,8 @@ from tasks.models.snapshots import TaskSnapshot
 MAX_WAITING = 5_000
 """Events that wait for a read. What comes beyond that is read from the log later."""
 TASKS_AT_ONCE = 500
+BIG_AT_ONCE = 20
+"""Events too big for the channel layer, in one read: each may be as big as a result."""
 VERSIONS_AT_ONCE = 200
 """Of one task, in one read."""
 _TOLD_REMEMBERED = 4_096
@@ -125,7 +127,7 @@ class Intake:
                 del self._gaps[task_id]
             else:
                 spans.append((task_id, gap[0], min(gap[1], gap[0] + VERSIONS_AT_ONCE - 1)))
-        big = list(self._big)[:TASKS_AT_ONCE]
+        big = list(self._big)[:BIG_AT_ONCE]
         if not (newcomers or spans or big):
             return None
         return Wanted([task_id for task_id, _ in newcomers], spans, big)

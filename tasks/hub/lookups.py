@@ -11,7 +11,9 @@ from uuid import UUID
 
 from django.db.models import Q
 
+from tasks.hub import pages
 from tasks.hub.intake import Found, VersionSpan, Wanted, by_task
+from tasks.hub.pages import Place
 from tasks.hub.position import log_position
 from tasks.models import Event, Task
 from tasks.models.snapshots import TaskSnapshot, snapshot, snapshots
@@ -52,12 +54,13 @@ def version_at(task: TaskSnapshot, event_id: int) -> int | None:
 
 
 def task_page(task_id: UUID, version: int) -> tuple[TaskSnapshot | None, list[Event]]:
-    """Read a task as it stands, None where it is gone, then its next events after a version.
+    """Read a task as it stands, None where it is gone, then its next events after a version, a page of them.
 
     In this order: an event up to the task's version that is missing then was pruned.
     """
     task = snapshot(task_id)
-    return task, list(Event.objects.filter(task_id=task_id, version__gt=version).order_by("version")[:PAGE])
+    later = Event.objects.filter(task_id=task_id, version__gt=version).order_by("version")
+    return task, pages.read(pages.fitting(pages.places(later, PAGE)))
 
 
 # ---- a feed ---------------------------------------------------------------------------------------------------------
@@ -70,6 +73,8 @@ class FeedPage:
     events: list[Event]
     tasks: dict[UUID, TaskSnapshot]
     """Of these events; those that are gone are missing."""
+    is_last: bool
+    """There were no more events to read."""
     pruned_through: int
     """As it was after the events were read."""
     is_too_far: bool
@@ -79,10 +84,13 @@ class FeedPage:
 def feed_page(owners: frozenset[UUID] | None, after: int, at_most: int | None) -> FeedPage:
     """Read the next events after an id, of the tasks of `owners` (None: of all). `at_most` bounds what lies ahead."""
     is_too_far = at_most is not None and _count(owners, after, at_most + 1) > at_most
-    events = [] if is_too_far else _after(owners, after)
+    found = [] if is_too_far else _after(owners, after)
+    page = pages.fitting(pages.with_tasks(pages.fitting(found)))
+    events = pages.read(page)
     tasks = tasks_by_id({event.task_id for event in events})
+    is_last = len(page) == len(found) < PAGE
     position = log_position()
-    return FeedPage(events, tasks, position.pruned_through if position is not None else 0, is_too_far)
+    return FeedPage(events, tasks, is_last, position.pruned_through if position is not None else 0, is_too_far)
 
 
 def befores(pairs: Iterable[tuple[UUID, int]]) -> dict[UUID, dict[int, Event]]:
@@ -90,13 +98,13 @@ def befores(pairs: Iterable[tuple[UUID, int]]) -> dict[UUID, dict[int, Event]]:
     return by_task(_versions([(task_id, version, version) for task_id, version in pairs]))
 
 
-def _after(owners: frozenset[UUID] | None, after: int) -> list[Event]:
+def _after(owners: frozenset[UUID] | None, after: int) -> list[Place]:
     later = Event.objects.filter(id__gt=after).order_by("id")
     if owners is None:
-        return list(later[:PAGE])
+        return pages.places(later, PAGE)
     # One indexed query for each: a condition on several owners would sort all that they have.
-    events = [event for owner in owners for event in later.filter(owner_id=owner)[:PAGE]]
-    return sorted(events, key=_id_of)[:PAGE]
+    found = [place for owner in owners for place in pages.places(later.filter(owner_id=owner), PAGE)]
+    return sorted(found)[:PAGE]
 
 
 def _count(owners: frozenset[UUID] | None, after: int, limit: int) -> int:
@@ -118,7 +126,3 @@ def _versions(spans: Sequence[VersionSpan]) -> list[Event]:
         condition = reduce(or_, (Q(task_id=task_id, version__range=(first, last)) for task_id, first, last in some))
         events += Event.objects.filter(condition)
     return events
-
-
-def _id_of(event: Event) -> int:
-    return event.id

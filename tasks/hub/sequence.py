@@ -7,6 +7,7 @@ from collections import OrderedDict
 from collections.abc import Iterator
 from uuid import UUID
 
+from tasks.hub.weight import weight_of
 from tasks.models import Event
 from tasks.models.snapshots import TaskSnapshot
 
@@ -93,16 +94,5 @@ class Tracks:
         """Count what a track takes, again after its task has gained a result."""
         self._bytes -= track.weight
         task = track.task
-        track.weight = _OVERHEAD_BYTES + sum(map(_weight, (task.arguments, task.metadata, task.tags, task.result)))
+        track.weight = _OVERHEAD_BYTES + sum(map(weight_of, (task.arguments, task.metadata, task.tags, task.result)))
         self._bytes += track.weight
-
-
-def _weight(value: object) -> int:
-    """About how many bytes a JSON value takes."""
-    if isinstance(value, str):
-        return 50 + len(value)
-    if isinstance(value, dict):
-        return 64 + sum(100 + _weight(item) for item in value.values())
-    if isinstance(value, list):
-        return 56 + sum(8 + _weight(item) for item in value)
-    return 28

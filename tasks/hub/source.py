@@ -22,8 +22,10 @@ T = TypeVar("T")
 Kinds = frozenset[EventKind] | frozenset[str]
 
 MAX_EARLY = 256
-"""Events that are kept while a source reads from the log. Beyond that it reads them from the log as well."""
+MAX_EARLY_BYTES = 1024 * 1024
+"""Events that are kept while a source reads from the log. Beyond either it reads them from the log as well."""
 MAX_PULLED = 256
+MAX_PULLED_BYTES = 1024 * 1024
 """Frames that wait for an `async for`."""
 RETRY_SECONDS = 1.0
 
@@ -54,6 +56,7 @@ class EventSource(ABC, AsyncIterator[Frame]):
         self._sink: Sink = _NO_SINK
         self._task: asyncio.Task[None] | None = None
         self._early: deque[Released] | None = None
+        self._early_bytes = 0
         self._room: asyncio.Future[None] | None = None
         self._has_told = False
 
@@ -98,7 +101,8 @@ class EventSource(ABC, AsyncIterator[Frame]):
             self._take(released)
         elif self._early is not None:
             self._early.append(released)
-            if len(self._early) > MAX_EARLY:
+            self._early_bytes += released.weight
+            if len(self._early) > MAX_EARLY or self._early_bytes > MAX_EARLY_BYTES:
                 self._early = None
                 self._detach()
 
@@ -136,7 +140,16 @@ class EventSource(ABC, AsyncIterator[Frame]):
     def _join(self) -> None:
         """Join the hub and keep what it tells from now on."""
         self._early = deque()
+        self._early_bytes = 0
         self._attach()
+
+    def _next_early(self) -> Released | None:
+        """Take out the next event of those that came since `_join`; None: there is none, or some were dropped."""
+        if not self._early:
+            return None
+        released = self._early.popleft()
+        self._early_bytes -= released.weight
+        return released
 
     def _go_live(self) -> None:
         self._early = None
@@ -216,6 +229,7 @@ class _Pulled:
 
     def __init__(self) -> None:
         self._frames: deque[Frame] = deque()
+        self._bytes = 0
         self._waiting: asyncio.Future[None] | None = None
         self._has_ended = False
         self._error: Exception | None = None
@@ -223,12 +237,13 @@ class _Pulled:
 
     @property
     def full(self) -> bool:
-        if len(self._frames) >= MAX_PULLED:
+        if len(self._frames) >= MAX_PULLED or self._bytes >= MAX_PULLED_BYTES:
             self._owes_resume = True
         return self._owes_resume
 
     def put(self, frame: Frame) -> None:
         self._frames.append(frame)
+        self._bytes += frame.weight
         self._wake()
 
     def end(self) -> None:
@@ -248,7 +263,8 @@ class _Pulled:
             self._waiting = asyncio.get_running_loop().create_future()
             await self._waiting
         frame = self._frames.popleft()
-        if self._owes_resume and len(self._frames) <= MAX_PULLED // 2:
+        self._bytes -= frame.weight
+        if self._owes_resume and len(self._frames) <= MAX_PULLED // 2 and self._bytes <= MAX_PULLED_BYTES // 2:
             self._owes_resume = False
             resume()
         return frame

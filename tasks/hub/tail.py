@@ -19,7 +19,9 @@ from operator import or_
 from django.db import connection
 from django.db.models import Max, Q
 
+from tasks.hub import pages
 from tasks.hub.ids import Span
+from tasks.hub.pages import Place
 from tasks.hub.position import LogPosition, log_position
 from tasks.models import Event
 
@@ -59,12 +61,15 @@ def read_round(holes: Sequence[Span], above: int, awaited: int | None, wants_num
     """Read the events in `holes` (ascending) and those above an id, a page at most."""
     position = log_position()
     horizon = _horizon(awaited)
-    filled = _in_holes(holes)
-    read_through = filled[-1].id if len(filled) == PAGE else holes[-1][1] if holes else above
-    room = PAGE - len(filled)
-    newer = list(Event.objects.filter(id__gt=above).order_by("id")[:room]) if room else []
+    found = _in_holes(holes)
+    if room := PAGE - len(found):
+        found += pages.places(Event.objects.filter(id__gt=above).order_by("id"), room)
+    page = pages.fitting(found)
+    has_more = len(found) == PAGE or len(page) < len(found)
+    last_hole = holes[-1][1] if holes else above
+    read_through = min(page[-1].id, last_hole) if has_more else last_hole
     number = draw_number() if wants_number else None
-    return Round(position, horizon, filled + newer, read_through, number, has_more=len(filled) + len(newer) == PAGE)
+    return Round(position, horizon, pages.read(page), read_through, number, has_more)
 
 
 def draw_number() -> int:
@@ -154,10 +159,10 @@ def _numbers_of_events(below: int) -> list[tuple[int, int]]:
         return list(cursor.fetchall())
 
 
-def _in_holes(holes: Sequence[Span]) -> list[Event]:
+def _in_holes(holes: Sequence[Span]) -> list[Place]:
     if not holes:
         return []
     spans = reduce(or_, (Q(id__range=span) for span in holes))
     # The outer range keeps the planner from walking the whole index.
     within = Q(id__range=(holes[0][0], max(chain.from_iterable(holes))))
-    return list(Event.objects.filter(within, spans).order_by("id")[:PAGE])
+    return pages.places(Event.objects.filter(within, spans).order_by("id"), PAGE)

@@ -115,8 +115,7 @@ class TaskSource(EventSource):
 
     async def _tell_early(self) -> bool:
         """Tell what came live meanwhile. False: some of it was dropped, or does not follow on what was told."""
-        while self._early:
-            released = self._early.popleft()
+        while (released := self._next_early()) is not None:
             if released.event.version > self._version:
                 if released.event.version != self._version + 1:
                     return False

@@ -8,7 +8,8 @@ import pytest
 
 from tasks import database, lifecycle
 from tasks.errors import TaskNotFound
-from tasks.hub import Hub, TaskSource, feed_source, position
+from tasks.hub import Hub, TaskSource, feed_source, lookups, pages, position
+from tasks.lifecycle import Output
 from tasks.models import Task, User
 from tasks.status import EventKind
 from tests.integration import hub_tools as tools
@@ -266,6 +267,19 @@ async def test_slow_reader_of_a_task_misses_nothing_and_keeps_little(hub: Hub, t
         slow.take_all(source)
 
     assert slow.versions() == quick.versions() == list(range(2, 904))
+
+
+def test_page_of_large_events_ends_before_it_grows_large(task: Task, owner: User):
+    claim = claimed(task)
+    for _ in range(20):
+        lifecycle.record(claim, [Output("x" * 100_000)])
+
+    _, own = lookups.task_page(task.id, 2)
+    feed = lookups.feed_page(frozenset({owner.id}), 0, None)
+
+    assert 0 < len(own) <= pages.PAGE_CHARACTERS // 100_000
+    assert 0 < len(feed.events) <= pages.PAGE_CHARACTERS // 100_000 + 2
+    assert not feed.is_last
 
 
 async def test_reader_that_pulls_slowly_misses_nothing(hub: Hub, task: Task):

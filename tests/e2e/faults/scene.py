@@ -36,6 +36,21 @@ class Scene(Processes):
         }
         super().__init__(directory, database, **{**defaults, **environment})
         database.rows(TABLE)
+        self._beside: list[Scene] = []
+
+    def beside(self, **environment: str) -> "Scene":
+        """Return a scene on the same stores for another server, at a port of its own; stopped with this one."""
+        other = Scene(self.directory, self.database, **{**self._more, **environment})
+        other.valkey = self.valkey
+        self._beside.append(other)
+        return other
+
+    def stop(self) -> None:
+        """End what runs: the servers, the workers, the store."""
+        for other in self._beside:
+            if other.server is not None:
+                other.server.stop(10)
+        super().stop()
 
     def submit_many(self, api: Api, count: int, task: Mapping[str, Any], **more: Any) -> list[str]:
         """Submit the same task so many times, fifty to a request, and return the ids that the server answered."""

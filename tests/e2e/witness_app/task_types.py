@@ -33,3 +33,14 @@ def recite(context: TaskContext, lines: Annotated[int, Field(ge=1)], seconds: An
         context.log(str(number))
         time.sleep(seconds / lines)
     testify(context.task_id, context.attempt, "end")
+
+
+@task_type(timeout_seconds=120)
+def flood(
+    context: TaskContext,
+    lines: Annotated[int, Field(ge=1, le=10_000)],
+    characters: Annotated[int, Field(ge=10, le=8_000)] = 100,
+) -> None:
+    """Log that many lines of that length, as fast as the log takes them."""
+    for number in range(lines):
+        context.log(f"{number:<{characters}}")
