@@ -36,7 +36,7 @@ def test_a_worker_that_waits_for_a_lock_on_one_task_keeps_its_lease_and_all_othe
     tally = Tally("a task locked for longer than a lease when its child is killed")
     crew.have(2)
     ids = crew.scene.submit_many(crew.api, 2 * SLOTS, {"observe": {"seconds": LOCK_SECONDS + 2}})
-    wait_for(lambda: crew.testimonies(ids, 1, "start") == len(ids), PATIENCE_SECONDS, "all to run")
+    crew.await_testimonies(ids, 1, "start")
     killed, *others = ids
     [told] = crew.attempts([killed])[killed]
 
