@@ -1,4 +1,4 @@
-"""The threads of upkeep: the heartbeat and the own attempts on one, the chores on the other, each in its rhythm."""
+"""The threads of upkeep: one for the heartbeat, one for the own attempts, one for the chores, each in its rhythm."""
 
 import logging
 import threading
@@ -20,12 +20,13 @@ logger = logging.getLogger(__name__)
 
 LOOK_SECONDS = 1.0
 """How often the own attempts are compared with the pool's children, and cancel requests are read."""
-COMPARE_SECONDS = 5.0
-"""How often the broker's queues are compared with the rows."""
+COMPARED_PER_GRACE = 2
+"""How often within ENQUEUE_GRACE_SECONDS the broker's queues are compared with the rows."""
 PRUNE_SECONDS = 60.0
 FORGET_SECONDS = 3600.0
 MISSED_BEATS = 2
-"""After a gap of more than that many heartbeats this worker was cut off itself, and rescues nobody for a lease."""
+"""After a gap of more than that many heartbeats this worker was cut off itself, and rescues nobody for a lease. A fresh
+one, which does not know what was before it, gives the others that many heartbeats."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,11 +88,12 @@ def _done(job: Callable[[], bool]) -> bool:
 
 
 class Upkeep:
-    """Two threads of the worker's main process, independent of Celery's consumer: a lost broker must not stop them.
+    """Three threads of the worker's main process, independent of Celery's consumer: a lost broker must not stop them.
 
-    One keeps the lease and looks after the own attempts, the other does the chores: however long these take, the lease
-    goes on. `look_after(attempts)` is called on the first with the attempts that the database has RUNNING here, every
-    second and after `look_now()`; `lease_lost()` when the lease had run out: what runs here is not ours any more.
+    One keeps the lease, one looks after the own attempts, one does the chores: however long these take, or wait for a
+    task that somebody has locked, the lease goes on. `look_after(attempts)` is called on the second with the attempts
+    that the database has RUNNING here, every second and after `look_now()`; `lease_lost()` on the first, when the lease
+    had run out: what runs here is not ours any more.
     """
 
     def __init__(
@@ -105,17 +107,18 @@ class Upkeep:
         self._look_after = look_after
         self._lease_lost = lease_lost
         self._registered = False
-        self._last_heartbeat = time.monotonic()
+        self._last_heartbeat = 0.0
         self._rescue_from = 0.0
         self._look = _Job(self._look_at_own, LOOK_SECONDS)
-        self._pulse = _Rhythm("pulse", [_Job(self._heartbeat, settings.HEARTBEAT_SECONDS), self._look])
+        self._pulse = _Rhythm("pulse", [_Job(self._heartbeat, settings.HEARTBEAT_SECONDS)])
+        self._care = _Rhythm("care", [self._look])
         self._chores = _Rhythm(
             "upkeep",
             [
                 _Job(chores.promote, settings.UPKEEP_SECONDS),
                 _Job(chores.expire, settings.UPKEEP_SECONDS),
                 _Job(chores.enqueue_unsent, settings.UPKEEP_SECONDS),
-                _Job(chores.enqueue_lost, COMPARE_SECONDS),
+                _Job(chores.enqueue_lost, settings.ENQUEUE_GRACE_SECONDS / COMPARED_PER_GRACE),
                 _Job(self._rescue, settings.HEARTBEAT_SECONDS),
                 _Job(chores.prune, PRUNE_SECONDS),
                 _Job(chores.forget_expired, FORGET_SECONDS),
@@ -124,20 +127,22 @@ class Upkeep:
 
     def start(self) -> None:
         """Begin; the worker is registered as soon as the database answers."""
-        self._pulse.thread.start()
-        self._chores.thread.start()
+        self._last_heartbeat = time.monotonic()
+        for rhythm in (self._pulse, self._care, self._chores):
+            rhythm.thread.start()
 
     def look_now(self) -> None:
         """Compare the own attempts with the pool at once: a child was just lost."""
         self._look.due = 0.0
-        self._pulse.wake()
+        self._care.wake()
 
     def stop(self, timeout_seconds: float = 5.0) -> None:
         """End the threads and the lease. Call when no child runs any more."""
         deadline = time.monotonic() + timeout_seconds
-        for rhythm in (self._chores, self._pulse):
+        rhythms = (self._chores, self._care, self._pulse)
+        for rhythm in rhythms:
             rhythm.stop()
-        for rhythm in (self._chores, self._pulse):
+        for rhythm in rhythms:
             rhythm.thread.join(max(deadline - time.monotonic(), 0.0))
         _done(self._sign_off)
         connection.close()
@@ -153,6 +158,7 @@ class Upkeep:
                 concurrency=worker.concurrency,
                 lease_seconds=lease,
             )
+            self._rescue_from = time.monotonic() + MISSED_BEATS * settings.HEARTBEAT_SECONDS
             self._registered = True
         elif not lifecycle.heartbeat(worker.incarnation, lease_seconds=lease):
             logger.error("this worker outlived its lease of %s s: ending what it runs", lease)

@@ -111,7 +111,7 @@ class Children:
     def is_settled(self) -> bool:
         """Whether nothing runs, and the database knows of everything that did."""
         with self._lock:
-            return not self._departed and not any(slot.claim_id for slot in self._living.values())
+            return not self._departed and not any(slot.is_at_work for slot in self._living.values())
 
     def _note_arrivals(self) -> None:
         for slot in self._slots.occupied():
@@ -131,7 +131,7 @@ class Children:
             aim = self._aims.pop(pid, None)
             if not is_replaced:
                 self._buried[slot] = pid
-            if held or aim or is_replaced:
+            if slot.is_at_work or aim or is_replaced:
                 self._departed[pid] = Departed(
                     how, held, _is_out_of_time(slot, held), self._end_all_at is not None, aim
                 )

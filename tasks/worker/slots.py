@@ -83,6 +83,11 @@ class Slot:
         """The claim that the child made last, or is about to make."""
         return UUID(bytes=bytes(self._memory[_INTENDED]))
 
+    @property
+    def is_at_work(self) -> bool:
+        """Whether the child holds a claim, or is just making one, or was when it died."""
+        return self._memory[_CLAIM] != _NOTHING or self._memory[_INTENDED] != _NOTHING
+
     def times_out_at(self, claim_id: UUID) -> float | None:
         """When the handler of this claim is out of time; None while it is not limited, or is another's."""
         at: float = _TIME.unpack_from(self._memory, _TIMES_OUT_AT)[0]

@@ -245,12 +245,12 @@ class Processes:
         """Return when the server answers a query."""
         server.await_fact(self._answers, READY_SECONDS)
 
-    def spawn_worker(self, concurrency: int = 2, *options: str) -> Child:
-        """Start a worker without waiting for it. Its name is "worker<number>@test"."""
+    def spawn_worker(self, concurrency: int = 2, *options: str, name: str | None = None) -> Child:
+        """Start a worker without waiting for it. Its name is "worker<number>@test", unless another is given."""
         worker = self._spawn(
             f"worker{next(_numbers)}",
             [
-                *("-m", "project.worker", "--hostname", f"worker{next(_numbers)}@test"),
+                *("-m", "project.worker", "--hostname", name or f"worker{next(_numbers)}@test"),
                 *("--concurrency", str(concurrency), *options),
             ],
         )

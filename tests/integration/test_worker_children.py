@@ -217,3 +217,27 @@ def test_a_child_whose_attempt_was_ended_elsewhere_is_ended_at_the_second_look(s
     assert Attempt.objects.filter(task=task).count() == 1
     task.refresh_from_db()
     assert task.status == TaskStatus.RETRYING
+
+
+def test_a_claim_that_a_child_made_and_did_not_live_to_note_is_given_back_when_the_worker_stops(
+    scene: Scene, pool: Pool
+):
+    task = scene.submit(boom)
+    connection.close()
+    pid = pool.fork(0)
+    claim_id = uuid4()
+    scene.slots[0].intend(claim_id)
+    pool.children.stop_within(60)
+    assert not pool.children.is_settled()
+    assert lifecycle.claim(
+        task.id, claim_id=claim_id, incarnation=scene.place.incarnation, worker="worker@here", pid=pid
+    )
+
+    os.kill(pid, 9)
+    pool.watch_until_lost()
+    pool.look()
+
+    task.refresh_from_db()
+    assert (task.status, task.attempts_returned) == (TaskStatus.QUEUED, 1)
+    assert last_attempt(task).status == AttemptStatus.RETURNED
+    assert pool.children.is_settled()

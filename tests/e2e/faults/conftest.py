@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.e2e.faults.crew import QUEUES, Crew, StandingDatabase
 from tests.e2e.faults.scene import Result, Scene, table
 from tests.e2e.support import Databases
 
@@ -53,3 +54,15 @@ def make_scene(databases: Databases, tmp_path_factory: pytest.TempPathFactory) -
     yield make
     for scene in made:
         scene.stop()
+
+
+@pytest.fixture(scope="session")
+def crew(databases: Databases, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Crew]:
+    """Workers that come and go, on one scene for all faults of workers."""
+    database = StandingDatabase(databases.make().url)
+    scene = Scene(tmp_path_factory.mktemp("crew"), database, QUEUES=",".join(("default", *QUEUES)))
+    try:
+        yield Crew(scene)
+    finally:
+        scene.stop()
+        database.close()

@@ -68,7 +68,7 @@ class Scene(Processes):
 
     def count(self, ids: Collection[str], where: str) -> int:
         """How many of these tasks match the condition on their rows."""
-        [(found,)] = self.database.rows(f"SELECT count(*) FROM tasks_task WHERE {where} AND id IN {_sql(ids)}")
+        [(found,)] = self.database.rows(f"SELECT count(*) FROM tasks_task WHERE {where} AND id IN {sql_list(ids)}")
         return int(found)
 
     def await_start(self, ids: Collection[str], seconds: float = 20.0) -> None:
@@ -115,13 +115,13 @@ class Audit:
     def of(cls, database: Database, ids: Collection[str]) -> "Audit":
         """Read everything about these tasks past the API."""
         audit = cls(len(ids))
-        rows = database.rows(f"SELECT id, status, version FROM tasks_task WHERE id IN {_sql(ids)}")
+        rows = database.rows(f"SELECT id, status, version FROM tasks_task WHERE id IN {sql_list(ids)}")
         known = {_plain(task_id): (status, version) for task_id, status, version in rows}
         events = _by_task(
-            database.rows(f"SELECT task_id, version, kind, status FROM tasks_event WHERE task_id IN {_sql(ids)}")
+            database.rows(f"SELECT task_id, version, kind, status FROM tasks_event WHERE task_id IN {sql_list(ids)}")
         )
         testimonies = _by_task(
-            database.rows(f"SELECT task_id, at, attempt, what FROM testimony WHERE task_id IN {_sql(ids)}")
+            database.rows(f"SELECT task_id, at, attempt, what FROM testimony WHERE task_id IN {sql_list(ids)}")
         )
         for task_id in ids:
             audit._check_end(task_id, known.get(_plain(task_id)), events.get(_plain(task_id), []))
@@ -201,6 +201,6 @@ def _by_task(rows: list[tuple[Any, ...]]) -> dict[str, list[tuple[Any, ...]]]:
     return {task_id: [row[1:] for row in group] for task_id, group in groupby(ordered, key=itemgetter(0))}
 
 
-def _sql(ids: Collection[str]) -> str:
-    """Both spellings of each, as a list for IN: PostgreSQL reads either."""
+def sql_list(ids: Collection[str]) -> str:
+    """Both spellings of each id, as a list for IN: PostgreSQL reads either."""
     return "(" + ", ".join(f"'{task_id}', '{_plain(task_id)}'" for task_id in ids) + ")"
