@@ -1,7 +1,7 @@
 """Workers and their leases: whose attempts are still alive, and what becomes of those that are not."""
 
 import random
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import timedelta
 from uuid import UUID
 
@@ -14,6 +14,9 @@ from tasks.lifecycle.values import Claim, Failure, RunningAttempt
 from tasks.models import Attempt, EventLog, Task, WorkerProcess
 from tasks.registry import Backoff, registry
 from tasks.status import FINAL, AttemptStatus, FailureCode
+
+EVENTS_PRUNED_AT_ONCE = 5_000
+"""An open transaction that has written to the log holds back the marks of all feeds (see `tasks.hub.tail`)."""
 
 
 def register_worker(
@@ -80,12 +83,17 @@ def retry_delay(claim: Claim) -> float | None:
 def prune(older_than_seconds: float, limit: int) -> int:
     """Delete up to `limit` final tasks that ended that long ago, with their events. Returns how many.
 
+    0: none is left, or another worker is at it. Short, whatever the tasks have in the log: no more than `EVENTS_PRUNED_AT_ONCE` events go in one transaction, or
+    those of one task. It locks rows of tasks that have ended and nothing else that a submission or an attempt needs.
     `pruned_through` rises in the same transaction, so that no cursor can pass over what is gone unnoticed.
     """
     with transaction.atomic():
+        if _is_locked_elsewhere():
+            return 0
         before = Now() - timedelta(seconds=older_than_seconds)
         old = Task.objects.filter(finished_at__lt=before, status__in=FINAL).order_by("finished_at")
-        ids = list(old.select_for_update(skip_locked=True).values_list("id", flat=True)[:limit])
+        found = old.select_for_update(skip_locked=True).values_list("id", "version")[:limit]
+        ids = _within_events(found)
         if not ids:
             return 0
         last = _delete_events(ids)
@@ -94,6 +102,24 @@ def prune(older_than_seconds: float, limit: int) -> int:
         Attempt.objects.filter(task_id__in=ids)._raw_delete("default")  # noqa: SLF001
         Task.objects.filter(id__in=ids)._raw_delete("default")  # noqa: SLF001
         return len(ids)
+
+
+def _is_locked_elsewhere() -> bool:
+    """Lock the row about the log, which the end of a pruning writes. True: it was not to be had without waiting."""
+    log = EventLog.objects.select_for_update(skip_locked=True)
+    return not log.exists() and EventLog.objects.exists()
+
+
+def _within_events(tasks: Iterable[tuple[UUID, int]]) -> list[UUID]:
+    """The first of these tasks, one at least, that have no more events than may be pruned at once."""
+    ids: list[UUID] = []
+    events = 0
+    for task_id, version in tasks:
+        events += version
+        if ids and events > EVENTS_PRUNED_AT_ONCE:
+            break
+        ids.append(task_id)
+    return ids
 
 
 def forget_workers(older_than_seconds: float) -> None:
