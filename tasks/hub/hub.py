@@ -55,6 +55,7 @@ class Hub:
         self._pace = SOON_SECONDS
         self._server = ""
         self._is_away = False
+        self._read_on_at = 0.0
 
     # ---- its life --------------------------------------------------------------------------------------------------
 
@@ -62,6 +63,11 @@ class Hub:
     def is_ready(self) -> bool:
         """True while it knows the log's end and reads on from there."""
         return self._is_ready
+
+    @property
+    def lag_seconds(self) -> float:
+        """How long ago it was last known that nothing in the log is unread. Await `ready` first."""
+        return asyncio.get_running_loop().time() - self._read_on_at
 
     async def ready(self) -> None:
         """Return once nothing can pass unseen any more. Starts the hub; costs nothing once it runs.
@@ -151,6 +157,7 @@ class Hub:
             await self._begin_log()
             while await self._round():
                 pass
+            self._read_on_at = asyncio.get_running_loop().time()
             self._run(self._tail())
             self._run(self._read())
             self._run(self._tell_positions())
@@ -255,6 +262,7 @@ class Hub:
                 while await self._round():
                     pass
                 self._is_away = False
+                self._read_on_at = asyncio.get_running_loop().time()
             except StoreUnavailable:
                 if not self._is_away:
                     logger.warning("database away: live updates go on as far as the channel layer brings them")

@@ -6,10 +6,11 @@ from datetime import timedelta
 from uuid import UUID
 
 from django.db import connection, transaction
-from django.db.models import Q
+from django.db.models import Max, Q
 from django.db.models.functions import Now
 
 from tasks.lifecycle.attempts import claim_of, fail
+from tasks.lifecycle.schedule import now
 from tasks.lifecycle.values import Claim, Failure, RunningAttempt
 from tasks.models import Attempt, EventLog, Task, WorkerProcess
 from tasks.registry import Backoff, registry
@@ -40,6 +41,17 @@ def heartbeat(incarnation: UUID, *, lease_seconds: float) -> bool:
     in_time = own.filter(lease_expires_at__gt=Now()).exists()
     own.update(last_heartbeat_at=Now(), lease_expires_at=Now() + timedelta(seconds=lease_seconds))
     return in_time
+
+
+def note_upkeep(incarnation: UUID) -> None:
+    """Note that this worker has done every chore of upkeep that was due, and none failed."""
+    WorkerProcess.objects.filter(incarnation=incarnation).update(upkeep_at=Now())
+
+
+def upkeep_age() -> float | None:
+    """Seconds since some worker had done all its chores; None: none ever has."""
+    last = WorkerProcess.objects.aggregate(last=Max("upkeep_at"))["last"]
+    return max((now() - last).total_seconds(), 0.0) if last else None
 
 
 def stop_worker(incarnation: UUID) -> None:
@@ -83,9 +95,10 @@ def retry_delay(claim: Claim) -> float | None:
 def prune(older_than_seconds: float, limit: int) -> int:
     """Delete up to `limit` final tasks that ended that long ago, with their events. Returns how many.
 
-    0: none is left, or another worker is at it. Short, whatever the tasks have in the log: no more than `EVENTS_PRUNED_AT_ONCE` events go in one transaction, or
-    those of one task. It locks rows of tasks that have ended and nothing else that a submission or an attempt needs.
-    `pruned_through` rises in the same transaction, so that no cursor can pass over what is gone unnoticed.
+    0: there is none left, or another worker is at it. A short transaction, whatever the tasks have in the log: no more
+    than `EVENTS_PRUNED_AT_ONCE` events go in one, or those of one task. It locks rows of tasks that have ended, and
+    nothing else that a submission or an attempt needs. `pruned_through` rises in it, so that no cursor can pass over
+    what is gone unnoticed.
     """
     with transaction.atomic():
         if _is_locked_elsewhere():

@@ -24,7 +24,7 @@ _OWNERS: Final = """
     SELECT lpad(to_hex(n), 32, '0')::uuid, 'owner' || n, '', '', '', '', false, false, true, now()
     FROM generate_series(1, 100) AS n
 """
-# The n-th of a million tasks was submitted n parts of a month after the month's beginning, and its id, a UUID of version
+# The n-th of a million tasks was submitted n parts of a month after its beginning, and its id, a UUID of version
 # 7, says so. What has ended has one event left, so that filling takes seconds and not a minute.
 _TASKS: Final = f"""
     INSERT INTO tasks_task (
@@ -48,7 +48,8 @@ _TASKS: Final = f"""
         SELECT n, first_at + n * interval '2.59 seconds' AS at, owners,
                ('0' || to_hex(first_ms + n::bigint * 2590) || '7000' || to_hex(n - 9223372036854775807))::uuid AS id
         FROM (
-            SELECT now() - interval '30 days' AS first_at, (extract(epoch FROM now()) * 1000)::bigint - 2592000000 AS first_ms,
+            SELECT now() - interval '30 days' AS first_at,
+                   (extract(epoch FROM now()) * 1000)::bigint - 2592000000 AS first_ms,
                    ARRAY(SELECT id FROM tasks_user ORDER BY id) AS owners
         ) AS beginning, generate_series(1, {TASKS + ACTIVE}) AS n
         OFFSET 0

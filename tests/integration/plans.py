@@ -23,7 +23,9 @@ class Plan:
     @property
     def sequential(self) -> list[str]:
         """The big tables that were read from end to end."""
-        return [node["Relation Name"] for node in _nodes(self.tree) if node["Node Type"] == "Seq Scan" and _is_big(node)]
+        return [
+            node["Relation Name"] for node in _nodes(self.tree) if node["Node Type"] == "Seq Scan" and _is_big(node)
+        ]
 
     @property
     def rows(self) -> int:

@@ -12,8 +12,8 @@ from hypothesis.stateful import run_state_machine_as_test
 
 from tests.integration.lifecycle_machine import LifecycleMachine, hands
 
-EXAMPLES: Final = int(os.environ.get("LIFECYCLE_EXAMPLES", "40"))
-STEPS: Final = 40
+EXAMPLES: Final = int(os.environ.get("LIFECYCLE_EXAMPLES", "15"))
+STEPS: Final = 30
 
 
 @pytest.mark.django_db(transaction=True)

@@ -80,9 +80,7 @@ def test_nothing_waits_for_a_pruning_that_has_not_committed(
         elsewhere(lambda: act(ready))
 
 
-def test_one_step_prunes_no_more_events_than_a_short_transaction_takes(
-    owner: User, monkeypatch: pytest.MonkeyPatch
-):
+def test_one_step_prunes_no_more_events_than_a_short_transaction_takes(owner: User, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr(rescue, "EVENTS_PRUNED_AT_ONCE", 50)
     long, short, last = finished(owner, lines=100), finished(owner, lines=20), finished(owner, lines=40)
 
