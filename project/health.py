@@ -163,6 +163,9 @@ async def _hub() -> Check:
             await hub.ready()
     except (TimeoutError, StoreUnavailable):
         return Check("not started", required=True)
+    except Exception:
+        logger.exception("the hub can't start")
+        return Check("not started", required=True)
     lag = hub.lag_seconds
     return Check("late" if lag > LATE_ROUNDS * max(settings.TAIL_SECONDS, 1.0) else "ok", required=True, seconds=lag)
 

@@ -67,4 +67,4 @@ def _is_big(node: dict[str, Any]) -> bool:
 
 def _looked_at(node: dict[str, Any]) -> int:
     removed = node.get("Rows Removed by Filter", 0) + node.get("Rows Removed by Index Recheck", 0)
-    return round((node["Actual Rows"] + removed) * node["Actual Loops"])
+    return int((node["Actual Rows"] + removed) * node["Actual Loops"])
