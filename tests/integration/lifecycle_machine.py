@@ -250,7 +250,8 @@ class LifecycleMachine(RuleBasedStateMachine):
     @rule(task_id=tasks)
     def time_comes(self, task_id: UUID | None) -> None:
         """What rests is due now. No event: nothing of what clients see is touched."""
-        Task.objects.filter(id=task_id, due_at__isnull=False).update(due_at=datetime.now(UTC) - timedelta(seconds=1))
+        resting = Task.objects.filter(id__in=[task_id] if task_id else [], due_at__isnull=False)
+        resting.update(due_at=datetime.now(UTC) - timedelta(seconds=1))
 
     @rule(workers=st.integers(1, Hands.COUNT))
     def expire(self, workers: int) -> None:
