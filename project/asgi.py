@@ -13,7 +13,8 @@ from django.core.asgi import get_asgi_application
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "project.settings")
 django_application = get_asgi_application()
 
-from tasks import database  # noqa: E402 - the app registry must be full first
+from project import health  # noqa: E402 - the app registry must be full first
+from tasks import database  # noqa: E402
 from tasks.api.execution import Documents, Limits, SharedExecutions  # noqa: E402
 from tasks.api.schema import schema  # noqa: E402
 from tasks.api.transport.http import Door, GraphQLHTTP  # noqa: E402
@@ -40,7 +41,10 @@ graphql_socket = GraphQLSocket.as_asgi(SocketRules.of_settings(documents, Shared
 
 async def http(scope: Scope, receive: Receive, send: Send) -> None:
     """Django's own way costs a thread and ten times the time for each request, so `/graphql` does not take it."""
-    await (graphql_http if scope["path"] in GRAPHQL_PATHS else django_application)(scope, receive, send)
+    if scope["path"] in health.PATHS:
+        await health.health(scope, send)
+    else:
+        await (graphql_http if scope["path"] in GRAPHQL_PATHS else django_application)(scope, receive, send)
 
 
 async def websocket(scope: Scope, receive: Receive, send: Send) -> None:

@@ -34,6 +34,8 @@ class TaskStatus(StrEnum):
 
 
 FINAL = frozenset({TaskStatus.SUCCEEDED, TaskStatus.FAILED, TaskStatus.CANCELLED, TaskStatus.EXPIRED})
+ACTIVE = frozenset(TaskStatus) - FINAL
+"""What has not ended."""
 RETRYABLE = frozenset({TaskStatus.FAILED, TaskStatus.CANCELLED, TaskStatus.EXPIRED})
 """What `retryTask` takes back to QUEUED."""
 

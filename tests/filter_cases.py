@@ -11,7 +11,12 @@ from tasks.status import TaskPriority, TaskStatus
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
 ANNA, BEN = UUID(int=0xA), UUID(int=0xB)
-IDS = {name: UUID(int=number) for number, name in enumerate(("first", "second", "third", "bens", "orphan"), start=1)}
+NAMES = ("first", "second", "third", "bens", "orphan")
+# As UUIDs of version 7 do, the ids begin with the milliseconds at which the rows were made.
+IDS = {
+    name: UUID(int=int((START + timedelta(minutes=minutes)).timestamp() * 1000) << 80 | 7 << 76 | 2 << 62)
+    for minutes, name in enumerate(NAMES)
+}
 
 
 def rows() -> dict[str, Task]:

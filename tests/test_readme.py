@@ -57,6 +57,29 @@ def test_each_link_leads_somewhere(target: str):
     assert (ROOT / target).exists()
 
 
+def promises() -> list[tuple[str, list[str]]]:
+    """Return each promise with the files that keep it."""
+    table = README.partition("\n## Promises\n")[2].partition("\nNot promised")[0]
+    rows = re.findall(r"^\| (.+?) \| (.+) \|$", table, re.MULTILINE)
+    return [(promise, re.findall(r"\]\(([^)]+)\)", kept_by)) for promise, kept_by in rows if promise != "promise"]
+
+
+@pytest.mark.parametrize(("promise", "files"), promises())
+def test_each_promise_is_kept_by_tests(promise: str, files: list[str]):
+    assert files, promise
+    for file in files:
+        assert re.match(r"tests/(\w+/)+test_\w+\.py$", file)
+        assert re.search(r"^(async )?def test_", (ROOT / file).read_text(), re.MULTILINE)
+
+
+def test_each_fault_is_behind_a_promise():
+    linked = {ROOT / file for _, files in promises() for file in files}
+    faults = set((ROOT / "tests" / "e2e" / "faults").rglob("test_*.py"))
+
+    # That one plays no fault: it proves that the audit of the others sees one.
+    assert {file.name for file in faults - linked} <= {"test_scene.py"}
+
+
 def test_each_variable_of_the_table_is_read_by_the_settings():
     named = {
         name

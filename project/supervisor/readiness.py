@@ -29,10 +29,10 @@ def is_loopback(base_url: str) -> bool:
 
 
 def server_is_ready(base_url: str) -> bool:
-    """Whether /healthz answers there, with all well, from a server of this very run."""
+    """Whether /readyz answers there, with all well, from a server of this very run."""
     connection = http.client.HTTPConnection(base_url.removeprefix("http://"), timeout=1)
     try:
-        connection.request("GET", "/healthz", headers={"Host": _allowed_host()})
+        connection.request("GET", "/readyz", headers={"Host": _allowed_host()})
         response = connection.getresponse()
         body = response.read()
     except (OSError, http.client.HTTPException):
@@ -41,7 +41,7 @@ def server_is_ready(base_url: str) -> bool:
         connection.close()
     if response.getheader(HEADER) != os.environ[RUN_ID]:
         return False
-    return response.status == http.client.OK and set(json.loads(body).values()) == {"ok"}
+    return response.status == http.client.OK and json.loads(body)["status"] == "ready"
 
 
 def _allowed_host() -> str:

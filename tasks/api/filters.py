@@ -7,7 +7,7 @@ case against both.
 import json
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID
 
@@ -17,7 +17,7 @@ from tasks.api.types.scalars import parse_uuid
 from tasks.api.viewer import Viewer
 from tasks.errors import NotPermitted
 from tasks.models.snapshots import TaskSnapshot
-from tasks.status import FINAL, TaskPriority, TaskStatus
+from tasks.status import ACTIVE, FINAL, TaskPriority, TaskStatus
 
 Predicate = Callable[[TaskSnapshot], bool]
 NO_TEXT = frozenset("\0") | {chr(code) for code in range(0xD800, 0xE000)}
@@ -57,12 +57,13 @@ class Selection:
             condition &= Q(HasAnyTag(self.tags_any)) if _storable(self.tags_any) else _NOTHING
         if self.tags_all is not None:
             condition &= Q(HasAllTags(self.tags_all)) if _all_storable(self.tags_all) else _NOTHING
+        # An id tells when it was made, so that every list finds the stretch of time by the index that orders it.
         if self.created_after is not None:
-            condition &= Q(created_at__gt=self.created_after)
+            condition &= Q(created_at__gt=self.created_after, id__gte=_first_id_at(self.created_after, -_CLOCK_SLACK))
         if self.created_before is not None:
-            condition &= Q(created_at__lt=self.created_before)
+            condition &= Q(created_at__lt=self.created_before, id__lt=_first_id_at(self.created_before, _CLOCK_SLACK))
         if self.is_final is not None:
-            condition &= Q(finished_at__isnull=not self.is_final)
+            condition &= Q(status__in=sorted(FINAL if self.is_final else ACTIVE))
         return condition
 
     def as_predicate(self) -> Predicate:
@@ -99,6 +100,11 @@ _COLUMNS = {
 }
 _SETS = (*_COLUMNS, "tags_any", "tags_all")
 _NOTHING = Q(pk__in=())
+_CLOCK_SLACK = timedelta(minutes=1)
+"""How far apart a task's `created_at` and the time in its id may lie: a server's clock may be set between the two."""
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_ID_TIME = range(2**48)
+"""Milliseconds since 1970 in the first 48 bits of a UUID of version 7 (RFC 9562, 5.7)."""
 
 
 def _among(column: str, values: frozenset[Any]) -> Q:
@@ -106,6 +112,12 @@ def _among(column: str, values: frozenset[Any]) -> Q:
     if len(askable) == 1:
         return Q(**{column: askable[0]})
     return Q(**{f"{column}__in": sorted(askable)})
+
+
+def _first_id_at(moment: datetime, slack: timedelta) -> UUID:
+    """The lowest id that a task of that moment, give or take, can have."""
+    milliseconds = int((moment - _EPOCH + slack) / timedelta(milliseconds=1))
+    return UUID(int=min(max(milliseconds, _ID_TIME.start), _ID_TIME.stop - 1) << 80)
 
 
 def _belongs(attribute: str, values: frozenset[Any]) -> Predicate:
@@ -130,7 +142,10 @@ def _all_storable(texts: frozenset[str]) -> bool:
 
 
 class _TagsFunc(Func):
-    """A condition on the JSON array `tags`, in the words of either store."""
+    """A condition on the JSON array `tags`, in the words of either store.
+
+    On PostgreSQL it says that there are tags at all: the index holds those tasks alone.
+    """
 
     output_field = BooleanField()
     conditional = True
@@ -149,9 +164,9 @@ class HasAnyTag(_TagsFunc):
     """At least one of the tags."""
 
     def as_postgresql(self, compiler: Any, _connection: Any, **_: Any) -> tuple[str, tuple[Any, ...]]:
-        """`jsonb ?| text[]`."""
+        """`jsonb ?| text[]`, and an array with something in it."""
         column, params = compiler.compile(self.source_expressions[0])
-        return f"({column} ?| %s)", (*params, self.tags)
+        return f"({column} <> '[]' AND {column} ?| %s)", (*params, *params, self.tags)
 
     def as_sqlite(self, compiler: Any, connection: Any, **extra_context: Any) -> tuple[str, tuple[Any, ...]]:  # noqa: ARG002 - Django's signature
         """`json_each`, since SQLite has no operator for it."""
@@ -163,9 +178,9 @@ class HasAllTags(_TagsFunc):
     """Every one of the tags."""
 
     def as_postgresql(self, compiler: Any, _connection: Any, **_: Any) -> tuple[str, tuple[Any, ...]]:
-        """`jsonb @> jsonb`."""
+        """`jsonb @> jsonb`, and an array with something in it."""
         column, params = compiler.compile(self.source_expressions[0])
-        return f"({column} @> %s::jsonb)", (*params, json.dumps(self.tags))
+        return f"({column} <> '[]' AND {column} @> %s::jsonb)", (*params, *params, json.dumps(self.tags))
 
     def as_sqlite(self, compiler: Any, connection: Any, **extra_context: Any) -> tuple[str, tuple[Any, ...]]:  # noqa: ARG002 - Django's signature
         """`json_each`, counting."""

@@ -61,6 +61,7 @@ class Hub:
         self._proved = 0
         """The count of opened connections up to which all are known to lead to the log of this epoch."""
         self._proof: asyncio.Future[None] | None = None
+        self._read_on_at = 0.0
 
     # ---- its life --------------------------------------------------------------------------------------------------
 
@@ -68,6 +69,11 @@ class Hub:
     def is_ready(self) -> bool:
         """True while it knows the log's end and reads on from there."""
         return self._is_ready
+
+    @property
+    def lag_seconds(self) -> float:
+        """How long ago it was last known that nothing in the log is unread. Await `ready` first."""
+        return asyncio.get_running_loop().time() - self._read_on_at
 
     async def ready(self) -> None:
         """Return once nothing can pass unseen any more. Starts the hub; costs nothing once it runs.
@@ -173,6 +179,7 @@ class Hub:
             await self._begin_log()
             while await self._round():
                 pass
+            self._read_on_at = asyncio.get_running_loop().time()
             self._run(self._tail())
             self._run(self._read())
             self._run(self._tell_positions())
@@ -280,6 +287,7 @@ class Hub:
                 self._is_away = False
                 self._proved = opened
                 self._settle_proof(None)
+                self._read_on_at = asyncio.get_running_loop().time()
             except StoreUnavailable as error:
                 self._settle_proof(error)
                 if not self._is_away:

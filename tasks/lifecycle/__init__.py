@@ -10,12 +10,14 @@ from tasks.lifecycle.rescue import (
     end_lost,
     forget_workers,
     heartbeat,
+    note_upkeep,
     prune,
     register_worker,
     rescue_lost,
     retry_delay,
     running_attempts,
     stop_worker,
+    upkeep_age,
 )
 from tasks.lifecycle.schedule import (
     expire_overdue,
@@ -49,6 +51,7 @@ __all__ = [
     "insert",
     "mark_enqueued",
     "mark_unsent",
+    "note_upkeep",
     "now",
     "promote_due",
     "prune",
@@ -63,4 +66,5 @@ __all__ = [
     "succeed",
     "take_lost",
     "take_unsent",
+    "upkeep_age",
 ]

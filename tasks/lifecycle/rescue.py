@@ -1,19 +1,23 @@
 """Workers and their leases: whose attempts are still alive, and what becomes of those that are not."""
 
 import random
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import timedelta
 from uuid import UUID
 
 from django.db import connection, transaction
-from django.db.models import Q
+from django.db.models import Max, Q
 from django.db.models.functions import Now
 
 from tasks.lifecycle.attempts import claim_of, fail
+from tasks.lifecycle.schedule import now
 from tasks.lifecycle.values import Claim, Failure, RunningAttempt
 from tasks.models import Attempt, EventLog, Task, WorkerProcess
 from tasks.registry import Backoff, registry
 from tasks.status import FINAL, AttemptStatus, FailureCode
+
+EVENTS_PRUNED_AT_ONCE = 5_000
+"""An open transaction that has written to the log holds back the marks of all feeds (see `tasks.hub.tail`)."""
 
 
 def register_worker(
@@ -37,6 +41,17 @@ def heartbeat(incarnation: UUID, *, lease_seconds: float) -> bool:
     in_time = own.filter(lease_expires_at__gt=Now()).exists()
     own.update(last_heartbeat_at=Now(), lease_expires_at=Now() + timedelta(seconds=lease_seconds))
     return in_time
+
+
+def note_upkeep(incarnation: UUID) -> None:
+    """Note that this worker has done every chore of upkeep that was due, and none failed."""
+    WorkerProcess.objects.filter(incarnation=incarnation).update(upkeep_at=Now())
+
+
+def upkeep_age() -> float | None:
+    """Seconds since some worker had done all its chores; None: none ever has."""
+    last = WorkerProcess.objects.aggregate(last=Max("upkeep_at"))["last"]
+    return max((now() - last).total_seconds(), 0.0) if last else None
 
 
 def stop_worker(incarnation: UUID) -> None:
@@ -80,12 +95,18 @@ def retry_delay(claim: Claim) -> float | None:
 def prune(older_than_seconds: float, limit: int) -> int:
     """Delete up to `limit` final tasks that ended that long ago, with their events. Returns how many.
 
-    `pruned_through` rises in the same transaction, so that no cursor can pass over what is gone unnoticed.
+    0: there is none left, or another worker is at it. A short transaction, whatever the tasks have in the log: no more
+    than `EVENTS_PRUNED_AT_ONCE` events go in one, or those of one task. It locks rows of tasks that have ended, and
+    nothing else that a submission or an attempt needs. `pruned_through` rises in it, so that no cursor can pass over
+    what is gone unnoticed.
     """
     with transaction.atomic():
+        if _is_locked_elsewhere():
+            return 0
         before = Now() - timedelta(seconds=older_than_seconds)
         old = Task.objects.filter(finished_at__lt=before, status__in=FINAL).order_by("finished_at")
-        ids = list(old.select_for_update(skip_locked=True).values_list("id", flat=True)[:limit])
+        found = old.select_for_update(skip_locked=True).values_list("id", "version")[:limit]
+        ids = _within_events(found)
         if not ids:
             return 0
         last = _delete_events(ids)
@@ -94,6 +115,24 @@ def prune(older_than_seconds: float, limit: int) -> int:
         Attempt.objects.filter(task_id__in=ids)._raw_delete("default")  # noqa: SLF001
         Task.objects.filter(id__in=ids)._raw_delete("default")  # noqa: SLF001
         return len(ids)
+
+
+def _is_locked_elsewhere() -> bool:
+    """Lock the row about the log, which the end of a pruning writes. True: it was not to be had without waiting."""
+    log = EventLog.objects.select_for_update(skip_locked=True)
+    return not log.exists() and EventLog.objects.exists()
+
+
+def _within_events(tasks: Iterable[tuple[UUID, int]]) -> list[UUID]:
+    """The first of these tasks, one at least, that have no more events than may be pruned at once."""
+    ids: list[UUID] = []
+    events = 0
+    for task_id, version in tasks:
+        events += version
+        if ids and events > EVENTS_PRUNED_AT_ONCE:
+            break
+        ids.append(task_id)
+    return ids
 
 
 def forget_workers(older_than_seconds: float) -> None:

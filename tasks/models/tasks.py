@@ -7,7 +7,7 @@ from django.db import models
 from django.db.models import Q
 from uuid_utils.compat import uuid7
 
-from tasks.status import TaskPriority, TaskStatus
+from tasks.status import ACTIVE, RETRYABLE, TaskPriority, TaskStatus
 
 
 class Task(models.Model):
@@ -92,6 +92,18 @@ class Task(models.Model):
                 condition=Q(expires_at__isnull=False, started_at__isnull=True, finished_at__isnull=True),
             ),
             models.Index(fields=["finished_at"], name="task_finished", condition=Q(finished_at__isnull=False)),
+            models.Index(fields=["updated_at", "id"], name="task_updated"),
+            models.Index(fields=["type", "id"], name="task_type_newest"),
+            # Lists that ask for what is rare. Partial, so that a task that just succeeds is in none of them at its end.
+            models.Index(fields=["owner", "id"], name="task_active", condition=Q(status__in=sorted(ACTIVE))),
+            models.Index(fields=["id"], name="task_active_all", condition=Q(status__in=sorted(ACTIVE))),
+            models.Index(
+                fields=["status", "owner", "id"], name="task_unsuccessful", condition=Q(status__in=sorted(RETRYABLE))
+            ),
+            models.Index(fields=["queue", "id"], name="task_other_queue", condition=~Q(queue="default")),
+            models.Index(
+                fields=["priority", "id"], name="task_other_priority", condition=~Q(priority=TaskPriority.NORMAL)
+            ),
         )
 
     def __str__(self) -> str:

@@ -13,6 +13,8 @@ class WorkerProcess(models.Model):
     started_at = models.DateTimeField()
     last_heartbeat_at = models.DateTimeField()
     lease_expires_at = models.DateTimeField(db_index=True)
+    upkeep_at = models.DateTimeField(null=True)
+    """When it last had done every chore that was due, and none failed."""
     stopped_at = models.DateTimeField(null=True)
 
     def __str__(self) -> str:

@@ -20,7 +20,7 @@ logger = logging.getLogger(__name__)
 
 ROWS_AT_ONCE = 500
 PRUNED_AT_ONCE = 100
-"""Tasks, each with all its events."""
+"""Tasks; fewer where they have many events."""
 UNSENT_SECONDS = 2.0
 """A QUEUED task that nobody has handed to the broker for that long is handed over by upkeep."""
 WORKER_ROW_SECONDS = 24 * 3600.0
@@ -80,7 +80,7 @@ def rescue() -> bool:
 
 def prune() -> bool:
     """Delete what is older than the retention."""
-    return lifecycle.prune(settings.RETENTION_SECONDS, PRUNED_AT_ONCE) >= PRUNED_AT_ONCE
+    return lifecycle.prune(settings.RETENTION_SECONDS, PRUNED_AT_ONCE) > 0
 
 
 def forget_expired() -> bool:

@@ -24,6 +24,8 @@ COMPARED_PER_GRACE = 2
 """How often within ENQUEUE_GRACE_SECONDS the broker's queues are compared with the rows."""
 PRUNE_SECONDS = 60.0
 FORGET_SECONDS = 3600.0
+TRY_AGAIN_SECONDS = 5.0
+"""After a failure; the rhythm of what is done more often stays."""
 MISSED_BEATS = 2
 """After a gap of more than that many heartbeats this worker was cut off itself, and rescues nobody for a lease. A fresh
 one, which does not know what was before it, gives the others that many heartbeats."""
@@ -45,6 +47,8 @@ class _Job:
     """True: there is more to do at once."""
     every_seconds: float
     due: float = 0.0
+    is_failing: bool = False
+    """True from a failure until it is done again."""
 
 
 class _Rhythm:
@@ -69,14 +73,27 @@ class _Rhythm:
             for job in self._jobs:
                 if job.due <= time.monotonic() and not self._stopping:
                     job.due = time.monotonic() + job.every_seconds
-                    if _done(job.do):
+                    if self._has_more(job):
                         job.due = 0.0
             self._awake.wait(max(min(job.due for job in self._jobs) - time.monotonic(), 0.0))
         connection.close()
 
+    @property
+    def is_failing(self) -> bool:
+        """True while the last try of one of the jobs has failed."""
+        return any(job.is_failing for job in self._jobs)
 
-def _done(job: Callable[[], bool]) -> bool:
-    """Do a job. One that fails is tried again in its rhythm; the others go on."""
+    def _has_more(self, job: _Job) -> bool:
+        """Do a job. One that fails is tried again soon; the others go on."""
+        more = _done(job.do)
+        job.is_failing = more is None
+        if job.is_failing:
+            job.due = min(job.due, time.monotonic() + TRY_AGAIN_SECONDS)
+        return bool(more)
+
+
+def _done(job: Callable[[], bool]) -> bool | None:
+    """Do a job; None: it failed."""
     try:
         with forks.kept_apart():
             return guarded(job)
@@ -84,7 +101,7 @@ def _done(job: Callable[[], bool]) -> bool:
         logger.warning("upkeep: %s (%r)", error, error.__cause__)
     except Exception:
         logger.exception("upkeep: a chore failed and will be tried again")
-    return False
+    return None
 
 
 class Upkeep:
@@ -122,6 +139,7 @@ class Upkeep:
                 _Job(self._rescue, settings.HEARTBEAT_SECONDS),
                 _Job(chores.prune, PRUNE_SECONDS),
                 _Job(chores.forget_expired, FORGET_SECONDS),
+                _Job(self._note_upkeep, settings.HEARTBEAT_SECONDS),
             ],
         )
 
@@ -179,6 +197,11 @@ class Upkeep:
 
     def _look_at_own(self) -> bool:
         self._look_after(lifecycle.running_attempts(self._worker.incarnation))
+        return False
+
+    def _note_upkeep(self) -> bool:
+        if not self._chores.is_failing:
+            lifecycle.note_upkeep(self._worker.incarnation)
         return False
 
     def _sign_off(self) -> bool:
