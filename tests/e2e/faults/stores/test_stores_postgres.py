@@ -28,7 +28,7 @@ def test_postgresql_is_restarted_under_load(
 ):
     longest, tasks, refused = 0.0, 0, 0
     for number in range(ROUNDS):
-        running = scene.submit_many(api, 2, {"recite": {"lines": LINES, "seconds": OUTAGE_SECONDS + 3}})
+        running = scene.submit_many(api, 2, {"recite": {"lines": LINES, "seconds": OUTAGE_SECONDS + 2}})
         # They end in the outage: their results wait for its end.
         running += scene.submit_many(api, 2, {"oversleep": {"seconds": OUTAGE_SECONDS / 2}})
         scene.await_start(running)

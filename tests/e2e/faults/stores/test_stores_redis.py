@@ -18,8 +18,8 @@ from tests.e2e.support import Api, wait_for
 ROUNDS = rounds(1, 3)
 QUEUED = rounds(100, 1_000)
 RUNNING = 2 * SLOTS
-RUN_SECONDS = rounds(4, 15)
-AWAY_SECONDS = rounds(5, 20)
+RUN_SECONDS = rounds(3, 15)
+AWAY_SECONDS = rounds(4, 20)
 SUBMISSIONS_PER_SECOND = 10
 END_SECONDS = 120.0
 
