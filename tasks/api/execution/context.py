@@ -19,14 +19,32 @@ class Context:
     cookie (`sets_cookies` is False); `sign_out` closes it.
     """
 
-    __slots__ = ("_abandoned", "_loaders", "_request", "scope", "session_change", "session_key", "viewer")
+    __slots__ = (
+        "_abandoned",
+        "_loaders",
+        "_request",
+        "resume_after",
+        "scope",
+        "session_change",
+        "session_key",
+        "viewer",
+    )
 
-    def __init__(self, viewer: Viewer, *, scope: dict[str, Any] | None = None, session_key: str | None = None) -> None:
+    def __init__(
+        self,
+        viewer: Viewer,
+        *,
+        scope: dict[str, Any] | None = None,
+        session_key: str | None = None,
+        resume_after: str | None = None,
+    ) -> None:
         self.viewer = viewer
         self.scope = scope
         """The ASGI scope of the HTTP request; None on a socket."""
         self.session_key = session_key
         """Of the session cookie that came with the request or the handshake, whether it is good or not."""
+        self.resume_after = resume_after
+        """The cursor in a Last-Event-ID header: it takes the place of a subscription's argument `after`."""
         self.session_change: str | None = None
         """The session key that the browser shall have from now on; "": none; None: leave it be."""
         self._abandoned: asyncio.Event | None = None
