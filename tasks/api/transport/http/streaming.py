@@ -111,7 +111,7 @@ class EventStream:
         self._serving = asyncio.current_task()
         self._last_words = b""  # what a server says that cancels us, which is no fault of the client's
         self._streams.enter(self)
-        opening = asyncio.get_running_loop().call_later(RESUME_SECONDS, self._comment)
+        opening = self._open_later() if self._is_resumed else None
         try:
             with watched(receive, self._leave):
                 await self._follow()
@@ -119,7 +119,8 @@ class EventStream:
             await self._speak_last()
         finally:
             self._serving = None
-            opening.cancel()
+            if opening is not None:
+                opening.cancel()
             self._streams.leave(self)
             self._drop_background()
             await _close(self._subscription.source)
@@ -190,6 +191,9 @@ class EventStream:
                 self._is_open = True
             await self._send({"type": "http.response.body", "body": data, "more_body": not is_last})
             self._has_moved = True
+
+    def _open_later(self) -> asyncio.TimerHandle:
+        return asyncio.get_running_loop().call_later(RESUME_SECONDS, self._comment)
 
     def _comment(self) -> None:
         if not self._writing.locked():
