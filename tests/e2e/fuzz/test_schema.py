@@ -6,6 +6,7 @@ import pytest
 import schemathesis
 from hypothesis import given
 from hypothesis import strategies as st
+from schemathesis.core.result import Ok
 from schemathesis.graphql import nodes
 
 from tests.e2e.fuzz.conftest import ANSWER_SECONDS, FEW, Target, for_a_while
@@ -30,13 +31,13 @@ def operations(target: Target) -> st.SearchStrategy[Any]:
     for name, strategy in SCALARS.items():
         schemathesis.graphql.scalar(name, strategy)
     schema = schemathesis.graphql.from_url(target.url, timeout=ANSWER_SECONDS).exclude(name="Mutation.logout")
-    return st.one_of([found.ok().as_strategy() for found in schema.get_all_operations()])
+    return st.one_of([found.ok().as_strategy() for found in schema.get_all_operations() if isinstance(found, Ok)])
 
 
 def test_no_operation_of_the_schema_is_a_fault_of_the_server(target: Target, operations: Any) -> None:
     @FEW
     @given(operations)
-    def some(case: schemathesis.Case) -> None:
+    def some(case: Any) -> None:
         headers = {"Authorization": f"Bearer {target.api.token}"}
         response = case.call(headers=headers, timeout=ANSWER_SECONDS)
         target.check(response.status_code, response.headers["content-type"][0], response.content)

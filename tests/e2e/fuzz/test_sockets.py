@@ -11,7 +11,6 @@ from hypothesis.stateful import (
     RuleBasedStateMachine,
     initialize,
     invariant,
-    precondition,
     rule,
     run_state_machine_as_test,
 )
@@ -27,8 +26,15 @@ TYPES = ["connection_init", "subscribe", "complete", "ping", "pong", "next", "er
 identifiers = st.sampled_from(["1", "2", "3", "é\0"]) | words
 
 
+OFFERED = st.sampled_from([["graphql-transport-ws"]] * 8 + [["graphql-ws"], None])
+PAYLOADS = st.sampled_from(["token"] * 6 + [None, {}, {"authorization": "Bearer x"}, "nothing"])
+
+
 class Conversation(RuleBasedStateMachine):
-    """One socket, from its opening to its end."""
+    """A client's life on one socket after the other.
+
+    What it does never depends on what the server did, which is a matter of time; on a closed socket it does nothing.
+    """
 
     target: Target
 
@@ -37,12 +43,10 @@ class Conversation(RuleBasedStateMachine):
         self.opened = ExitStack()
         self.socket: ClientConnection | None = None
 
-    @initialize(
-        offered=st.sampled_from([["graphql-transport-ws"]] * 8 + [["graphql-ws"], None]),
-        payload=st.sampled_from(["token"] * 6 + [None, {}, {"authorization": "Bearer x"}, "nothing"]),
-    )
+    @initialize(offered=OFFERED, payload=PAYLOADS)
     def open(self, offered: Any, payload: Any) -> None:
         """Open it, mostly in the right way, and mostly say who it is."""
+        self.opened.close()
         url = self.target.url.replace("http", "ws", 1)
         opening = connect(url, subprotocols=offered, ping_interval=None, max_size=None, proxy=None, close_timeout=1)
         self.socket = self.opened.enter_context(opening)
@@ -52,7 +56,11 @@ class Conversation(RuleBasedStateMachine):
             payload = {"authorization": f"Bearer {self.target.api.token}"}
         self._say({"type": "connection_init", "payload": payload})
 
-    @precondition(lambda self: self.socket is not None)
+    @rule(offered=OFFERED, payload=PAYLOADS)
+    def open_again(self, offered: Any, payload: Any) -> None:
+        """Leave the socket, whatever runs on it, for another one."""
+        self.open(offered, payload)
+
     @rule(identifier=identifiers, query=documents(), name=st.sampled_from([None, "Q", "S"]), variables=json_values)
     def subscribe(self, identifier: str, query: str, name: str | None, variables: Any) -> None:
         """Begin an operation, more or less right."""
@@ -60,19 +68,16 @@ class Conversation(RuleBasedStateMachine):
         payload = {"query": query, "operationName": name, "variables": usable}
         self._say({"id": identifier, "type": "subscribe", "payload": payload})
 
-    @precondition(lambda self: self.socket is not None)
     @rule(identifier=identifiers)
     def complete(self, identifier: str) -> None:
         """End an operation, which may run or not."""
         self._say({"id": identifier, "type": "complete"})
 
-    @precondition(lambda self: self.socket is not None)
     @rule(kind=st.sampled_from(["ping", "pong"]), payload=st.none() | st.dictionaries(words, json_values, max_size=3))
     def ping(self, kind: str, payload: Any) -> None:
         """Give or ask for a sign of life."""
         self._say({"type": kind, "payload": payload})
 
-    @precondition(lambda self: self.socket is not None)
     @rule(
         message=json_values
         | st.fixed_dictionaries(
@@ -83,7 +88,6 @@ class Conversation(RuleBasedStateMachine):
         """Send some JSON."""
         self._say(message)
 
-    @precondition(lambda self: self.socket is not None)
     @rule(
         frame=st.binary(max_size=50)
         | words
