@@ -4,7 +4,10 @@ import asyncio
 import gc
 import logging
 import os
+import signal
+import threading
 from collections.abc import Awaitable, Callable, Mapping
+from types import FrameType
 from typing import Any
 
 from channels.routing import ProtocolTypeRouter
@@ -17,7 +20,7 @@ from project import health  # noqa: E402 - the app registry must be full first
 from tasks import database  # noqa: E402
 from tasks.api.execution import Documents, Limits, SharedExecutions  # noqa: E402
 from tasks.api.schema import schema  # noqa: E402
-from tasks.api.transport.http import Door, GraphQLHTTP  # noqa: E402
+from tasks.api.transport.http import Door, GraphQLHTTP, Streams  # noqa: E402
 from tasks.api.transport.rules import SocketRules  # noqa: E402
 from tasks.api.transport.socket import GraphQLSocket, refuse_socket  # noqa: E402
 from tasks.api.viewer import Viewers  # noqa: E402
@@ -35,8 +38,10 @@ GRAPHQL_PATHS = frozenset({"/graphql", "/graphql/"})
 documents = Documents(schema, Limits.of_settings())
 viewers = Viewers()
 door = Door()
-graphql_http = GraphQLHTTP(documents, viewers, door)
-graphql_socket = GraphQLSocket.as_asgi(SocketRules.of_settings(documents, SharedExecutions(), viewers, door))
+socket_rules = SocketRules.of_settings(documents, SharedExecutions(), viewers, door)
+streams = Streams(viewers, socket_rules.shared, socket_rules.heartbeat, socket_rules.of_address, socket_rules.of_user)
+graphql_http = GraphQLHTTP(documents, viewers, door, streams)
+graphql_socket = GraphQLSocket.as_asgi(socket_rules)
 
 
 async def http(scope: Scope, receive: Receive, send: Send) -> None:
@@ -61,11 +66,33 @@ async def start_listening() -> None:
         logger.warning("live updates are not ready yet: %r", error)
 
 
+def end_streams_on_signals() -> None:
+    """End the open streams as soon as the process is told to stop, or the server would wait for them until it cancels.
+
+    The server has its handlers by now; ours go before them. Only a main thread may set any.
+    """
+    if threading.current_thread() is not threading.main_thread():
+        return
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, _before(signal.getsignal(number), lambda: loop.call_soon_threadsafe(streams.end_all)))
+
+
+def _before(handler: Any, call: Callable[[], object]) -> Callable[[int, FrameType | None], None]:
+    def both(number: int, frame: FrameType | None) -> None:
+        call()
+        if callable(handler):
+            handler(number, frame)
+
+    return both
+
+
 async def lifespan(_scope: Scope, receive: Receive, send: Send) -> None:
     """Listen from the start of the server to its end. daphne has no lifespan: there the first subscription begins."""
     while True:
         event = await receive()
         if event["type"] == "lifespan.startup":
+            end_streams_on_signals()
             await start_listening()
         if event["type"] == "lifespan.shutdown":
             await current_hub().stop()

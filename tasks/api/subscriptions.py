@@ -80,7 +80,10 @@ class Subscription:
             current_hub(), selection.owner_ids, selection.as_predicate(), _position(after), _kinds(only)
         )
 
-    @subscribed("Submits a task and follows it from its first event, or from `after`, to its end, in one operation.")
+    @subscribed(
+        "Submits a task and follows it from its first event, or from `after`, to its end, in one operation.",
+        changes_data=True,
+    )
     async def run_task(
         self,
         info: Info,

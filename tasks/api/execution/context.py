@@ -27,6 +27,7 @@ class Context:
         "_request",
         "_timeout",
         "_waits",
+        "resume_after",
         "scope",
         "session_change",
         "session_key",
@@ -48,6 +49,8 @@ class Context:
         """The ASGI scope of the HTTP request; None on a socket."""
         self.session_key = session_key
         """Of the session cookie that came with the request or the handshake, whether it is good or not."""
+        self.resume_after: str | None = None
+        """The cursor in a Last-Event-ID header: it takes the place of a subscription's argument `after`."""
         self.session_change: str | None = None
         """The session key that the browser shall have from now on; "": none; None: leave it be."""
         self.sets_cookies = sets_cookies and scope is not None

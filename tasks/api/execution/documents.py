@@ -2,7 +2,7 @@
 
 import asyncio
 from collections import OrderedDict
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, Final, cast
 
@@ -12,11 +12,14 @@ from graphql import (
     DocumentNode,
     FieldNode,
     FragmentDefinitionNode,
+    FragmentSpreadNode,
     GraphQLError,
     GraphQLSchema,
+    InlineFragmentNode,
     NoSchemaIntrospectionCustomRule,
     OperationDefinitionNode,
     OperationType,
+    SelectionSetNode,
     ValuesOfCorrectTypeRule,
     parse,
     specified_rules,
@@ -24,7 +27,9 @@ from graphql import (
 )
 from graphql.execution.collect_fields import FragmentDetails
 from strawberry.exceptions import StrawberryInputCoercionError
+from strawberry.schema.schema_converter import GraphQLCoreConverter
 from strawberry.schema.validation_rules.maybe_null import MaybeNullValidationRule
+from strawberry.types.field import StrawberryField
 
 from tasks.api.execution.complexity import Cost, cost_of
 from tasks.api.execution.limits import TOO_COMPLEX, TOO_DEEP, TOO_LARGE, TOO_MANY_TOKENS, Limits, exceeded, over, told
@@ -35,6 +40,8 @@ PARSE_FAILED = "GRAPHQL_PARSE_FAILED"
 VALIDATION_FAILED = "GRAPHQL_VALIDATION_FAILED"
 BAD_USER_INPUT = "BAD_USER_INPUT"
 INTROSPECTION_DISABLED = "INTROSPECTION_DISABLED"
+CHANGES_DATA = "changes_data"
+"""The key, in a Strawberry field's metadata, of a subscription that does what a mutation does before it is followed."""
 
 SHORT: Final = 500
 """Characters. A document up to here, at most as many tokens, is prepared at once: a few milliseconds at the worst."""
@@ -129,6 +136,31 @@ class Prepared:
         return self._operations.get(name) or GraphQLError(
             f"Unknown operation named {name!r}.", extensions={"code": BAD_USER_INPUT}
         )
+
+    def changes_data(self, name: str | None = None) -> bool:
+        """Tell whether the operation is a mutation, or a subscription to a field that is marked as `CHANGES_DATA`."""
+        operation = self.operation(name)
+        if isinstance(operation, GraphQLError):
+            return False
+        if operation.operation is not OperationType.SUBSCRIPTION or self.schema.subscription_type is None:
+            return operation.operation is OperationType.MUTATION
+        fields = self.schema.subscription_type.fields
+        definitions = (
+            fields[field].extensions.get(GraphQLCoreConverter.DEFINITION_BACKREF)
+            for field in self._root_fields(operation.selection_set)
+            if field in fields
+        )
+        return any(isinstance(found, StrawberryField) and found.metadata.get(CHANGES_DATA) for found in definitions)
+
+    def _root_fields(self, selection_set: SelectionSetNode) -> Iterator[str]:
+        """Name the fields of a selection set and of the fragments in it, which validation has kept from cycles."""
+        for selection in selection_set.selections:
+            if isinstance(selection, FieldNode):
+                yield selection.name.value
+            elif isinstance(selection, InlineFragmentNode):
+                yield from self._root_fields(selection.selection_set)
+            elif isinstance(selection, FragmentSpreadNode):
+                yield from self._root_fields(self.fragment_definitions[selection.name.value].selection_set)
 
     def operation_type(self, name: str | None = None) -> OperationType | None:
         """Return query, mutation or subscription; None if there is no such operation."""

@@ -4,7 +4,7 @@ from collections.abc import AsyncIterable, Awaitable
 from copy import copy
 from typing import Any, cast
 
-from graphql import ExecutionResult, GraphQLError, GraphQLSchema, OperationType
+from graphql import ExecutionResult, FieldNode, GraphQLError, GraphQLSchema, OperationType
 from graphql.execution import Executor, create_source_event_stream
 from graphql.execution.collect_fields import GroupedFieldSet, collect_fields
 from graphql.execution.executor import CollectedErrors, default_field_resolver, default_type_resolver
@@ -91,7 +91,10 @@ def execute(
     if isinstance(executor, RequestError):
         return executor
     if executor.operation.operation is OperationType.SUBSCRIPTION:
-        return _refused("A subscription can't be answered once: subscribe to it over the graphql-transport-ws socket.")
+        return _refused(
+            "A subscription can't be answered once: subscribe to it over the graphql-transport-ws socket, or accept"
+            " text/event-stream."
+        )
     return cast("ExecutionResult | Awaitable[ExecutionResult]", executor.execute_operation())
 
 
@@ -130,6 +133,19 @@ async def subscribe(
         return RequestError(None, source.errors)
     subscription.source = cast("AsyncIterable[Any]", source)
     return subscription
+
+
+def located(fault: Exception, subscription: Subscription | None) -> GraphQLError:
+    """Wrap what a source or our own code raised. Its path tells it from faults in the request, when formatted."""
+    if isinstance(fault, GraphQLError):
+        return fault
+    place = "operation"
+    if subscription is not None:
+        operation = subscription.prepared.operation(subscription.operation_name)
+        field = None if isinstance(operation, GraphQLError) else operation.selection_set.selections[0]
+        if isinstance(field, FieldNode):
+            place = (field.alias or field.name).value
+    return GraphQLError(str(fault), path=[place], original_error=fault)
 
 
 def _build(

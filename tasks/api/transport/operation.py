@@ -6,7 +6,7 @@ from collections import deque
 from collections.abc import AsyncIterable, Awaitable, Coroutine
 from typing import TYPE_CHECKING, Any, Final, Protocol, cast
 
-from graphql import ExecutionResult, FieldNode, GraphQLError, OperationType
+from graphql import ExecutionResult, GraphQLError, OperationType
 
 from tasks.api.execution import (
     Context,
@@ -19,6 +19,7 @@ from tasks.api.execution import (
     in_time,
     subscribe,
 )
+from tasks.api.execution.operations import located
 from tasks.api.execution.payloads import dumps
 from tasks.api.execution.sharing import Scope, SharedEvent
 from tasks.api.transport import protocol
@@ -149,7 +150,7 @@ class Operation:
         """End with an `error`, once everything that was put is sent."""
         self._source = None
         if not self._stopped:
-            self._refuse([fault if isinstance(fault, GraphQLError) else self._located(fault)])
+            self._refuse([located(fault, self._subscription)])
 
     # --- how it runs -----------------------------------------------------------------------------------------------
 
@@ -278,16 +279,6 @@ class Operation:
         self.fail(fault)
         if source is not None:
             self._socket.run(self._close(source))
-
-    def _located(self, fault: Exception) -> GraphQLError:
-        """Wrap what a source or our own code raised. Its path tells it from faults in the request, when formatted."""
-        place = "operation"
-        if self._subscription is not None:
-            operation = self._subscription.prepared.operation(self._subscription.operation_name)
-            field = None if isinstance(operation, GraphQLError) else operation.selection_set.selections[0]
-            if isinstance(field, FieldNode):
-                place = (field.alias or field.name).value
-        return GraphQLError(str(fault), path=[place], original_error=fault)
 
     def _drop_pending(self) -> None:
         for payload in self._pending or ():

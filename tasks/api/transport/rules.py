@@ -1,7 +1,7 @@
 """What all sockets of one door have in common."""
 
 from dataclasses import dataclass, field
-from typing import Final, Protocol, Self
+from typing import Self
 
 from django.conf import settings
 
@@ -9,20 +9,7 @@ from tasks.api.execution import Documents, SharedExecutions
 from tasks.api.transport.crowd import Crowd
 from tasks.api.transport.heartbeat import Heartbeat
 from tasks.api.transport.http.door import Door
-from tasks.api.viewer import Credentials, Viewer
-
-MAX_BEAT_SECONDS: Final = 30.0
-"""Between two beats, whatever SOCKET_PING_SECONDS is, since a beat also finds out who has logged out."""
-
-
-class FindsViewers(Protocol):
-    """What `tasks.api.viewer.Viewers` does for a socket."""
-
-    async def of(self, credentials: Credentials) -> Viewer:
-        """Tell whose these are. Raises `Unauthenticated`."""
-
-    def forget(self, viewer: Viewer, session_key: str | None) -> None:
-        """Look a viewer up anew from now on, who has logged out."""
+from tasks.api.transport.standing import MAX_BEAT_SECONDS, FindsViewers
 
 
 @dataclass(frozen=True, slots=True)

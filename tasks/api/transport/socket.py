@@ -3,7 +3,6 @@
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Coroutine
-from datetime import UTC, datetime
 from functools import partial
 from typing import Any
 from uuid import UUID
@@ -21,7 +20,8 @@ from tasks.api.transport.operation import Operation
 from tasks.api.transport.outbox import Outbox, Send
 from tasks.api.transport.protocol import CloseCode, Refusal
 from tasks.api.transport.rules import SocketRules
-from tasks.api.viewer import ANONYMOUS, Credentials, Viewer, session_key_of
+from tasks.api.transport.standing import has_expired, look_again
+from tasks.api.viewer import Credentials, Viewer, session_key_of
 from tasks.errors import StoreUnavailable, Unauthenticated
 
 logger = logging.getLogger(__name__)
@@ -204,22 +204,12 @@ class GraphQLSocket(AsyncConsumer):  # type: ignore[misc]  # Channels is untyped
             self.outbox.put(protocol.ACK)
 
     async def _ask_again(self, viewer: Viewer) -> None:
-        """Close if the credentials are good for nobody any more, or for other rights than when they were shown.
-
-        That is after a logout elsewhere, a deactivation, a new password or a new staff flag.
-        """
+        """Close if the credentials are good for nobody any more, or for other rights than when they were shown."""
         try:
-            now = await self.rules.viewers.of(self._credentials)
-        except Unauthenticated:
-            now = ANONYMOUS
-        except StoreUnavailable:
-            return  # nobody is sent away for that; the next beat asks again
-        except Exception:
-            logger.exception("a socket's viewer could not be looked up again")
-            return
+            now = await look_again(self.rules.viewers, self._credentials, viewer)
         finally:
             self._asking = None
-        if now.rights != viewer.rights:
+        if now is None:
             await self.close(Refusal(CloseCode.FORBIDDEN, "logged out, or with other rights than before"))
         else:
             self._viewer = now
@@ -238,7 +228,7 @@ class GraphQLSocket(AsyncConsumer):  # type: ignore[misc]  # Channels is untyped
         alive, self._heard, outbox.progressed = self._heard or outbox.progressed, False, False
         if not alive:
             self.run(self.close(Refusal(CloseCode.TERMINATED, "no answer to a ping")))
-        elif viewer.expires_at is not None and viewer.expires_at <= datetime.now(UTC):
+        elif has_expired(viewer):
             self.run(self.close(Refusal(CloseCode.FORBIDDEN, "the token has expired")))
         else:
             if outbox.is_idle:

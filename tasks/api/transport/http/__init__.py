@@ -1,6 +1,7 @@
-"""GraphQL over HTTP, by the working draft (https://graphql.github.io/graphql-over-http/draft/)."""
+"""GraphQL over HTTP, by the working draft (https://graphql.github.io/graphql-over-http/draft/), and over SSE."""
 
 from tasks.api.transport.http.application import GraphQLHTTP
 from tasks.api.transport.http.door import Door, Verdict
+from tasks.api.transport.http.streaming import Streams
 
-__all__ = ["Door", "GraphQLHTTP", "Verdict"]
+__all__ = ["Door", "GraphQLHTTP", "Streams", "Verdict"]

@@ -10,15 +10,27 @@ from django.conf import settings
 from graphql import ExecutionResult, OperationType
 
 from tasks.api import explorer
-from tasks.api.execution import Context, Documents, Prepared, RequestError, encode, execute, in_time
+from tasks.api.execution import (
+    Context,
+    Documents,
+    Prepared,
+    RequestError,
+    Subscription,
+    encode,
+    execute,
+    in_time,
+    subscribe,
+)
 from tasks.api.execution.payloads import INTERNAL
 from tasks.api.transport.address import address
-from tasks.api.transport.http import negotiation
+from tasks.api.transport.crowd import TOO_MANY_SOCKETS
+from tasks.api.transport.http import events, negotiation
 from tasks.api.transport.http.body import Parameters, Receive, from_body, from_query_string, read_body
 from tasks.api.transport.http.disconnects import unless_disconnected, watched
 from tasks.api.transport.http.door import Door, Verdict, header_map
 from tasks.api.transport.http.refusals import ClientGone, Headers, Refused
-from tasks.api.transport.http.responses import Send, respond, session_cookie, status_of
+from tasks.api.transport.http.responses import OK, Send, respond, session_cookie, status_of
+from tasks.api.transport.http.streaming import EventStream, Streams
 from tasks.api.viewer import Credentials, Viewer, Viewers, session_key_of
 from tasks.errors import StoreUnavailable, Unauthenticated
 
@@ -26,6 +38,7 @@ logger = logging.getLogger("tasks.api")
 
 ALLOW = (b"allow", b"GET, POST")
 RETRY_SOON = [(b"retry-after", b"1")]
+BACK_OFF = [(b"retry-after", b"10")]
 STOPPING = "the server is stopping: whether all of this request was carried out is not known, try again in a moment"
 
 
@@ -42,6 +55,16 @@ class Request(NamedTuple):
         """Return a header's value, "" where it is missing."""
         return self.headers.get(name, b"").decode("latin1")
 
+    def credentials(self, is_from_our_page: bool) -> Credentials:
+        """Return what the caller shows to be known by. A cookie counts only where no foreign page can have sent it."""
+        cookie = self.header(b"cookie")
+        authorization = self.header(b"authorization") if b"authorization" in self.headers else None
+        return Credentials(authorization, session_key_of(cookie) if cookie and is_from_our_page else None)
+
+    def streams(self) -> bool:
+        """Tell whether a subscription may be answered with a stream of events."""
+        return negotiation.streams(self.header(b"accept"))
+
     def media_type(self) -> str | None:
         """Return the media type of the answer, None where the client would take none that we have."""
         return negotiation.media_type(self.header(b"accept"), html=self.method == "GET" and settings.GRAPHIQL)
@@ -57,16 +80,24 @@ class Answer(NamedTuple):
 
 
 class GraphQLHTTP:
-    """Answers queries and mutations. One per process, on one loop; documents, viewers and door may be shared.
+    """Answers queries, mutations and, as server-sent events, subscriptions.
 
-    GET serves queries alone, and the explorer's page to browsers. Nothing is answered as HTML but that page, and no
-    request, whatever its bytes, gets a traceback.
+    One per process, on one loop; what it is made of may be shared. GET serves queries, subscriptions that change
+    nothing, and the explorer's page to browsers. Nothing is answered as HTML but that page, and no request, whatever
+    its bytes, gets a traceback.
     """
 
-    def __init__(self, documents: Documents, viewers: Viewers | None = None, door: Door | None = None) -> None:
+    def __init__(
+        self,
+        documents: Documents,
+        viewers: Viewers | None = None,
+        door: Door | None = None,
+        streams: Streams | None = None,
+    ) -> None:
         self.documents = documents
         self.viewers = viewers or Viewers()
         self.door = door or Door()
+        self.streams = streams or Streams(self.viewers)
         self.max_body_bytes: int = settings.MAX_BODY_BYTES
 
     async def __call__(self, scope: dict[str, Any], receive: Receive, send: Send) -> None:
@@ -88,18 +119,17 @@ class GraphQLHTTP:
             error_id = uuid4().hex
             logger.exception("Unexpected error %s in the HTTP door", error_id, extra={"error_id": error_id})
             answer = _refusal(request, Refused(500, "Internal error", INTERNAL, id=error_id))
+        if isinstance(answer, EventStream):
+            await answer.serve(receive, send, request.verdict.headers)
+            return
         is_preflight = request.method == "OPTIONS" and b"access-control-request-method" in headers
         common = request.verdict.preflight_headers if is_preflight else request.verdict.headers
         await respond(send, answer.status, answer.media_type, answer.body, (*answer.headers, *common))
 
-    async def _answer(self, request: Request) -> Answer:
-        if not request.verdict.host_allowed:
-            raise Refused(400, "this host is not served here: see ALLOWED_HOSTS")
-        if request.verdict.redirects:
-            location = self.door.https_location(request.scope).encode("latin1")
-            return Answer(301, negotiation.JSON, b"", [(b"location", location)])
-        if request.method == "OPTIONS":
-            return Answer(204, negotiation.JSON, b"", [ALLOW])
+    async def _answer(self, request: Request) -> Answer | EventStream:
+        early = self._early_answer(request)
+        if early is not None:
+            return early
         media_type = request.media_type()
         if media_type is None:
             raise Refused(406, negotiation.NOT_ACCEPTABLE)
@@ -107,20 +137,46 @@ class GraphQLHTTP:
             return Answer(200, negotiation.HTML, explorer.page(), explorer.HEADERS)
         is_from_our_page = _check_origin(request)
         parameters = await self._parameters(request)
-        viewer, session_key = await self._viewer(request, is_from_our_page)
+        credentials = request.credentials(is_from_our_page)
         context = Context(
-            viewer,
+            await self._viewer(credentials),
             scope=request.scope,
-            session_key=session_key,
+            session_key=credentials.session_key,
             sets_cookies=is_from_our_page,
             find_address=partial(address, request.scope),
         )
-        result = await self._execute(request, parameters, context)
+        prepared = self.documents.at_once(parameters.query)
+        if prepared is None:
+            prepared = await self.documents.aside(parameters.query)
+        result: ExecutionResult | Subscription
+        if not isinstance(prepared, Prepared):
+            result = RequestError(None, prepared)
+        elif _is_to_be_streamed(request, prepared, parameters):
+            media_type = negotiation.EVENTS
+            result = await self._open(request, prepared, parameters, context)
+        else:
+            result = await self._execute(request, prepared, parameters, context)
+        if isinstance(result, Subscription):
+            return await self._stream(result, credentials, context)
         answer_headers: Headers = ()
         if context.session_change is not None:
-            self.viewers.forget(viewer, session_key)
+            self.viewers.forget(context.viewer, context.session_key)
             answer_headers = session_cookie(context.session_change) if context.sets_cookies else ()
-        return Answer(status_of(result, media_type), media_type, encode(result), answer_headers)
+        body = encode(result)
+        if media_type == negotiation.EVENTS:
+            return Answer(OK, media_type, events.whole(body), answer_headers)
+        return Answer(status_of(result, media_type), media_type, body, answer_headers)
+
+    def _early_answer(self, request: Request) -> Answer | None:
+        """Return what is answered before anybody looks at what is asked; None: go on."""
+        if not request.verdict.host_allowed:
+            raise Refused(400, "this host is not served here: see ALLOWED_HOSTS")
+        if request.verdict.redirects:
+            location = self.door.https_location(request.scope).encode("latin1")
+            return Answer(301, negotiation.JSON, b"", [(b"location", location)])
+        if request.method == "OPTIONS":
+            return Answer(204, negotiation.JSON, b"", [ALLOW])
+        return None
 
     async def _parameters(self, request: Request) -> Parameters:
         if request.method == "GET":
@@ -133,26 +189,39 @@ class GraphQLHTTP:
             raise Refused(*fault)
         return from_body(body)
 
-    async def _viewer(self, request: Request, is_from_our_page: bool) -> tuple[Viewer, str | None]:
-        cookie = request.header(b"cookie")
-        session_key = session_key_of(cookie) if cookie and is_from_our_page else None
-        authorization = request.header(b"authorization") if b"authorization" in request.headers else None
+    async def _viewer(self, credentials: Credentials) -> Viewer:
         try:
-            return await self.viewers.of(Credentials(authorization, session_key)), session_key
+            return await self.viewers.of(credentials)
         except Unauthenticated as error:
             raise Refused(401, str(error), error.code, [(b"www-authenticate", b"Bearer")]) from None
         except StoreUnavailable as error:
             raise Refused(503, str(error), error.code, RETRY_SOON) from None
 
-    async def _execute(self, request: Request, parameters: Parameters, context: Context) -> ExecutionResult:
-        prepared = self.documents.at_once(parameters.query)
-        if prepared is None:
-            prepared = await self.documents.aside(parameters.query)
-        if not isinstance(prepared, Prepared):
-            return RequestError(None, prepared)
+    async def _open(
+        self, request: Request, prepared: Prepared, parameters: Parameters, context: Context
+    ) -> ExecutionResult | Subscription:
+        if request.method == "GET" and prepared.changes_data(parameters.operation_name):
+            raise Refused(405, "GET serves no subscription that changes data: use POST", headers=[(b"allow", b"POST")])
+        if self.streams.is_stopping:
+            raise Refused(503, STOPPING, StoreUnavailable.code, RETRY_SOON)
+        context.resume_after = request.header(b"last-event-id") or None
+        return await subscribe(prepared, parameters.operation_name, parameters.variables, context)
+
+    async def _stream(self, subscription: Subscription, credentials: Credentials, context: Context) -> EventStream:
+        stream = EventStream(self.streams, subscription, credentials, context)
+        if not self.streams.enter(stream):
+            await stream.close()
+            raise Refused(
+                429, "too many streams and sockets of one address or user are open", TOO_MANY_SOCKETS, BACK_OFF
+            )
+        return stream
+
+    async def _execute(
+        self, request: Request, prepared: Prepared, parameters: Parameters, context: Context
+    ) -> ExecutionResult:
         operation_type = prepared.operation_type(parameters.operation_name)
         if request.method == "GET" and operation_type not in (OperationType.QUERY, None):
-            raise Refused(405, "GET serves queries alone: use POST", headers=[(b"allow", b"POST")])
+            raise Refused(405, "GET executes no such operation: use POST", headers=[(b"allow", b"POST")])
         result = execute(prepared, parameters.operation_name, parameters.variables, context)
         if isinstance(result, ExecutionResult):
             return result
@@ -160,6 +229,10 @@ class GraphQLHTTP:
             return await unless_disconnected(in_time(result, prepared, context), request.receive)
         with watched(request.receive, context.abandoned.set):
             return await in_time(result, prepared, context)
+
+
+def _is_to_be_streamed(request: Request, prepared: Prepared, parameters: Parameters) -> bool:
+    return prepared.operation_type(parameters.operation_name) is OperationType.SUBSCRIPTION and request.streams()
 
 
 def _uncancel() -> None:
@@ -180,7 +253,7 @@ def _check_origin(request: Request) -> bool:
         return verdict.trusts_origin and not foreign
     if not verdict.trusts_origin:
         raise Refused(403, "this Origin is not trusted: see CSRF_TRUSTED_ORIGINS, or send a token", "FORBIDDEN")
-    if foreign and request.method == "POST":
+    if foreign and (request.method == "POST" or request.streams()):
         raise Refused(403, "a page of another site sent this: expected an Origin that is trusted", "FORBIDDEN")
     return True
 

@@ -39,14 +39,14 @@ async def read_body(receive: Receive, content_length: bytes | None, limit: int) 
     """Return the whole body. Raises `Refused` (over `limit`, too slow) or `ClientGone`."""
     if content_length is not None and len(content_length) < 20 and content_length.isdigit():  # noqa: PLR2004 - of int64
         await _check_length(receive, int(content_length), limit)
-    message = await receive()
-    if message["type"] == "http.request" and not message.get("more_body"):
-        body: bytes = message.get("body", b"")
-        if len(body) > limit:
-            raise _too_large(limit)
-        return body
     try:
         async with asyncio.timeout(BODY_SECONDS):
+            message = await receive()
+            if message["type"] == "http.request" and not message.get("more_body"):
+                body: bytes = message.get("body", b"")
+                if len(body) > limit:
+                    raise _too_large(limit)
+                return body
             return await _read_on(receive, message, limit)
     except TimeoutError:
         raise Refused(408, f"The body did not come within {BODY_SECONDS:.0f} seconds") from None

@@ -9,10 +9,11 @@ from django.utils.http import parse_header_parameters
 JSON = "application/json"
 GRAPHQL_RESPONSE = "application/graphql-response+json"
 HTML = "text/html"
+EVENTS = "text/event-stream"
 
 NOT_ACCEPTABLE = (
-    f"none of the media types in Accept can be given: expected {GRAPHQL_RESPONSE} or {JSON}. "
-    "Subscriptions go over a WebSocket with the subprotocol graphql-transport-ws, at this same address"
+    f"none of the media types in Accept can be given: expected {GRAPHQL_RESPONSE}, {JSON} or {EVENTS}. "
+    "Subscriptions go over a WebSocket with the subprotocol graphql-transport-ws too, at this same address"
 )
 _charset = re.compile(r";\s*charset\s*=[^;,]*", re.IGNORECASE)
 
@@ -21,14 +22,20 @@ _charset = re.compile(r";\s*charset\s*=[^;,]*", re.IGNORECASE)
 def media_type(accept: str, *, html: bool) -> str | None:
     """Return the media type of the answer, the client's order among equals; None if there is none it would take.
 
-    Without a header, or for a wildcard, it is `application/json`: clients that know the newer type name it.
+    Without a header, or for a wildcard, it is `application/json`: clients that know the newer type name it. A stream
+    of events is for those who take nothing else, and for subscriptions (see `streams`).
     """
     if not accept.strip():
         return JSON
-    request = HttpRequest()
-    request.META["HTTP_ACCEPT"] = _charset.sub("", accept)
+    request = _asking_for(accept)
     preferred: str | None = request.get_preferred_type([JSON, GRAPHQL_RESPONSE, *([HTML] if html else [])])
-    return preferred
+    return preferred or request.get_preferred_type([EVENTS])
+
+
+@lru_cache(maxsize=256)
+def streams(accept: str) -> bool:
+    """Tell whether a subscription may be answered with a stream of events: they are named, and not refused."""
+    return EVENTS in accept.lower() and _asking_for(accept).get_preferred_type([EVENTS]) is not None
 
 
 @lru_cache(maxsize=256)
@@ -45,3 +52,9 @@ def content_fault(content_type: str, content_encoding: str) -> tuple[int, str] |
     if content_encoding.lower() not in ("", "identity"):
         return 400, f"Content-Encoding {content_encoding[:100]!r} is not understood: send the body as it is"
     return None
+
+
+def _asking_for(accept: str) -> HttpRequest:
+    request = HttpRequest()
+    request.META["HTTP_ACCEPT"] = _charset.sub("", accept)
+    return request

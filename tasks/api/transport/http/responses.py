@@ -12,26 +12,31 @@ from tasks.api.transport.http.negotiation import GRAPHQL_RESPONSE
 Send = Callable[[dict[str, Any]], Awaitable[None]]
 Header = tuple[bytes, bytes]
 
-OK, BAD_REQUEST = 200, 400
+OK, NO_CONTENT, BAD_REQUEST = 200, 204, 400
 # Answers depend on who asks and on when.
-_COMMON: tuple[Header, ...] = ((b"cache-control", b"no-store"), (b"vary", b"Accept, Authorization, Cookie, Origin"))
+VARY: Header = (b"vary", b"Accept, Authorization, Cookie, Origin")
+_COMMON: tuple[Header, ...] = ((b"cache-control", b"no-store"), VARY)
 
 
 async def respond(send: Send, status: int, media_type: str, body: bytes, headers: Iterable[Header]) -> None:
     """Send a whole answer. Text is always UTF-8."""
-    await send(
-        {
-            "type": "http.response.start",
-            "status": status,
-            "headers": [
-                (b"content-type", media_type.encode("ascii") + b"; charset=utf-8"),
-                (b"content-length", b"%d" % len(body)),
-                *_COMMON,
-                *headers,
-            ],
-        }
-    )
+    if status == NO_CONTENT:
+        await respond_nothing(send, (*_COMMON, *headers))
+        return
+    await begin(send, media_type, ((b"content-length", b"%d" % len(body)), *_COMMON, *headers), status)
     await send({"type": "http.response.body", "body": body})
+
+
+async def begin(send: Send, media_type: str, headers: Iterable[Header], status: int = OK) -> None:
+    """Send all that comes before the body."""
+    content_type = (b"content-type", media_type.encode("ascii") + b"; charset=utf-8")
+    await send({"type": "http.response.start", "status": status, "headers": [content_type, *headers]})
+
+
+async def respond_nothing(send: Send, headers: Iterable[Header]) -> None:
+    """Send a 204, which must say nothing of a body, not even that it has no length."""
+    await send({"type": "http.response.start", "status": NO_CONTENT, "headers": list(headers)})
+    await send({"type": "http.response.body", "body": b""})
 
 
 def status_of(result: ExecutionResult, media_type: str) -> int:

@@ -2,15 +2,18 @@
 """A small schema with one field for each thing that an operation may do."""
 
 import asyncio
-from collections.abc import AsyncGenerator
+from collections import defaultdict
+from collections.abc import AsyncGenerator, AsyncIterator
 from enum import Enum
 from typing import Any, cast
+from uuid import UUID
 
 import strawberry
 from graphql import GraphQLError, GraphQLInputObjectType
 from strawberry.scalars import JSON
 
 from tasks.api.execution import Context, Documents
+from tasks.api.types.fields import subscribed
 from tasks.errors import NotPermitted, StoreUnavailable
 
 Info = strawberry.Info[Context, Any]
@@ -154,12 +157,76 @@ class Mutation:
 touched: list[int] = []
 
 
+class Room:
+    """What is said here the subscription `heard` tells; None ends it, an exception breaks it."""
+
+    def __init__(self) -> None:
+        self.words: asyncio.Queue[str | Exception | None] = asyncio.Queue()
+        self.listeners = 0
+
+
+ROOMS: defaultdict[str, Room] = defaultdict(Room)
+
+
+class Frame(str):  # noqa: SLOT000 - its two attributes are what it is for
+    """What a hub's frame is to a stream: a value with a position in the log."""
+
+    cursor_id: int
+    epoch: UUID
+
+
+class Frames:
+    """Three frames, with the positions 1, 2 and 3; it begins after the given one."""
+
+    EPOCH = UUID(int=7)
+
+    def __init__(self, position: int) -> None:
+        self.position = position
+
+    def __aiter__(self) -> "Frames":
+        return self
+
+    async def __anext__(self) -> Frame:
+        if self.position >= 3:
+            raise StopAsyncIteration
+        self.position += 1
+        frame = Frame(f"frame {self.position}")
+        frame.cursor_id, frame.epoch = self.position, self.EPOCH
+        return frame
+
+
 @strawberry.type
 class Subscription:
     @strawberry.subscription
     async def count(self, to: int = 2) -> AsyncGenerator[int, None]:
         for number in range(to):
             yield number
+
+    @strawberry.subscription
+    async def heard(self, name: str) -> AsyncGenerator[str, None]:
+        room = ROOMS[name]
+        room.listeners += 1
+        try:
+            while (word := await room.words.get()) is not None:
+                if isinstance(word, Exception):
+                    raise word
+                yield word
+        finally:
+            room.listeners -= 1
+
+    @subscribed("The frames after a position.")
+    async def frames(self, info: Info, after: str = "") -> AsyncIterator[str]:  # noqa: ARG002 - `subscribed` reads it
+        return Frames(int(after.rpartition(".")[2], 16) if after else 0)
+
+    @subscribed("Does something first.", changes_data=True)
+    async def done(self) -> AsyncIterator[str]:
+        touched.append(7)
+        return Frames(0)
+
+    @strawberry.subscription
+    async def nobody_s(self, info: Info) -> AsyncGenerator[int, None]:
+        info.context.viewer.require()
+        yield 1
 
 
 schema = strawberry.Schema(Query, Mutation, Subscription)

@@ -1,6 +1,6 @@
 import pytest
 
-from tasks.api.transport.http.negotiation import GRAPHQL_RESPONSE, HTML, JSON, content_fault, media_type
+from tasks.api.transport.http.negotiation import EVENTS, GRAPHQL_RESPONSE, HTML, JSON, content_fault, media_type
 
 BROWSER = "text/html,application/xhtml+xml,application/xml;q=0.9,image/avif,image/webp,*/*;q=0.8"
 
@@ -24,7 +24,8 @@ BROWSER = "text/html,application/xhtml+xml,application/xml;q=0.9,image/avif,imag
         pytest.param("application/json;q=0.1, application/graphql-response+json;q=0.2", GRAPHQL_RESPONSE, id="weights"),
         pytest.param("application/graphql-response+json;q=0, */*", JSON, id="refused by weight"),
         pytest.param("APPLICATION/JSON", JSON, id="upper case"),
-        pytest.param("text/event-stream", None, id="events"),
+        pytest.param("text/event-stream", EVENTS, id="events"),
+        pytest.param("text/event-stream, application/json;q=0.1", JSON, id="JSON before events"),
         pytest.param("image/png", None, id="an image"),
         pytest.param("garbage", None, id="garbage"),
         pytest.param(",,;q=1", None, id="rubbish"),

@@ -1,0 +1,35 @@
+"""A server and a worker for all client tests, whose sockets and streams beat every second."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.e2e import node
+from tests.e2e.support import Api, Databases, Processes
+
+HERE = Path(__file__).parent
+BEAT_SECONDS = 1.0
+
+
+@pytest.fixture(scope="package")
+def processes(databases: Databases, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Processes]:
+    """A running server and worker."""
+    running = Processes(tmp_path_factory.mktemp("clients"), databases.make(), SOCKET_PING_SECONDS=str(BEAT_SECONDS))
+    try:
+        running.start()
+        yield running
+    finally:
+        running.stop()
+
+
+@pytest.fixture(scope="package")
+def api(processes: Processes) -> Api:
+    """A client signed in as the user `ada`."""
+    return processes.api.register("ada")
+
+
+@pytest.fixture(scope="package")
+def scripts(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The scripts beside this file, with the clients that they use."""
+    return node.install(HERE, tmp_path_factory.mktemp("npm") / "clients")
