@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from importlib.metadata import version
 
 import pytest
-from django.db import DataError, OperationalError
+from django.db import DataError, OperationalError, connection
 from django.urls import clear_url_caches
 from pytest_django.fixtures import Settings
 
@@ -84,6 +84,7 @@ async def test_no_page_tells_how_the_server_is_made(client: AsgiClient, path: st
 )
 async def test_a_fault_of_the_store_is_masked(monkeypatch: pytest.MonkeyPatch, fault: Exception, code: str) -> None:
     def broken(*_arguments: object) -> None:
+        connection.ensure_connection()  # without one, any fault would mean that there is none
         raise fault
 
     monkeypatch.setattr(User.objects, "filter", broken)

@@ -76,7 +76,6 @@ class Prepared:
         "_varying",
         "_watch_faults",
         "document",
-        "fault",
         "fragment_definitions",
         "fragments",
         "limits",
@@ -97,8 +96,11 @@ class Prepared:
         self._watch_faults: list[GraphQLError] | None = None
         self._varying: set[str | None] = set()
         """Names of the operations whose cost depends on their variables."""
-        self.fault = next(filter(None, map(self._fixed_fault, operations)), None)
-        """An operation that is too complex whatever its variables are; then this document is of no use."""
+
+    def price(self) -> GraphQLError | None:
+        """Find out what its operations cost, once, before it is used; return why one is too dear, whatever is sent."""
+        operations = [d for d in self.document.definitions if isinstance(d, OperationDefinitionNode)]
+        return next(filter(None, map(self._fixed_fault, operations)), None)
 
     def too_complex(self, operation: OperationDefinitionNode, variables: Mapping[str, Any]) -> GraphQLError | None:
         """Return why an operation of this document costs too much with these variables, if it does."""
@@ -231,7 +233,8 @@ class Documents:
         if errors:
             return errors
         prepared = Prepared(self.schema, document, limits)
-        return prepared if prepared.fault is None else [prepared.fault]
+        fault = prepared.price()
+        return prepared if fault is None else [fault]
 
     def _check(self, document: DocumentNode) -> list[GraphQLError]:
         try:
