@@ -1,0 +1,48 @@
+// A live list with Apollo Client: its normalised cache holds the tasks, the feed changes them there.
+import { ApolloClient, HttpLink, InMemoryCache, type TypedDocumentNode } from '@apollo/client'
+import { parse } from 'graphql'
+
+import type { Connection } from './connection.js'
+import { currentPossibleTypes, fold, followPage, type Page } from './feed.js'
+import { ListTasksDocument, type ListTasksQuery, type ListTasksQueryVariables } from './generated/graphql.js'
+
+const LIST: TypedDocumentNode<ListTasksQuery, ListTasksQueryVariables> = parse(ListTasksDocument)
+
+export interface ApolloOptions {
+  readonly url: string
+  readonly token: string
+}
+
+export async function apolloClient(connection: Connection, { url, token }: ApolloOptions): Promise<ApolloClient> {
+  const types = await currentPossibleTypes(connection)
+  return new ApolloClient({
+    link: new HttpLink({ uri: url, headers: { authorization: `Bearer ${token}` } }),
+    cache: new InMemoryCache({
+      // Every object type of a task ends in `Task`: Apollo takes that for one that comes while the page is open.
+      possibleTypes: { ...types, Task: [...(types['Task'] ?? []), '.+Task'] },
+      // The feed's list takes the place of the one that was read.
+      typePolicies: { TaskConnection: { fields: { nodes: { merge: false } } } },
+    }),
+  })
+}
+
+/** Shows the newest tasks, now and whenever they change, until the signal. */
+export async function liveList(
+  connection: Connection,
+  client: ApolloClient,
+  show: (page: Page) => void,
+  { first = 20, signal }: { readonly first?: number; readonly signal: AbortSignal },
+): Promise<void> {
+  const query = { query: LIST, variables: { first } }
+  const shown = client.watchQuery(query).subscribe(({ data, dataState }) => {
+    if (dataState === 'complete') show(data.tasks)
+  })
+  signal.addEventListener('abort', () => shown.unsubscribe())
+  while (!signal.aborted) {
+    const { data } = await client.query({ ...query, fetchPolicy: 'network-only' })
+    if (!data) return
+    for await (const update of followPage(connection, data.tasks, { signal })) {
+      client.cache.updateQuery(query, (list) => list && { ...list, tasks: fold(list.tasks, update, first) })
+    }
+  }
+}
