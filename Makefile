@@ -14,7 +14,7 @@ SPREAD := -n $(WORKERS) --dist loadfile --no-loadscope-reorder
 PARTS := lint types layers migrations audit embedded test
 
 .DEFAULT_GOAL := help
-.PHONY: help install run test check format lint types layers migrations audit embedded schema lock faults bench clean
+.PHONY: help install run test check format lint types layers migrations audit embedded schema codegen lock faults bench clean
 
 help: ## Show this list.
 	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /\1|/' | awk -F'|' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -60,6 +60,9 @@ format: install ## Format the code and mend what can be mended.
 
 schema: install ## Write schema.graphql anew from the code.
 	$(CHECKING) $(VENV)/python manage.py export_schema $(SCHEMA) --path schema.graphql
+
+codegen: schema ## Write the generated code of client-examples anew, by way of schema.graphql.
+	$(VENV)/python client-examples/codegen.py
 
 lock: install ## Pin the packages of requirements*.in anew. ARGS=--upgrade takes the newest.
 	$(COMPILE) $(ARGS) requirements.in --output-file requirements.txt

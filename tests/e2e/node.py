@@ -27,12 +27,19 @@ def program(name: str) -> str:
 
 def install(source: Path, target: Path) -> Path:
     """Copy a folder of scripts and install what its lock file pins; return the copy."""
-    shutil.copytree(source, target, ignore=shutil.ignore_patterns("*.py", "__pycache__", "node_modules"))
+    shutil.copytree(source, target, ignore=shutil.ignore_patterns("*.py", "__pycache__", "node_modules", "build"))
     npm = program("npm")
     try:
         run(npm, "ci", "--no-audit", "--no-fund", "--prefer-offline", folder=target)
     except Failed as fault:
         missing(f"its packages can't be installed: {fault}")
+    return target
+
+
+def copied(installed: Path, target: Path) -> Path:
+    """Copy what `install` has made; the packages are shared."""
+    shutil.copytree(installed, target, ignore=shutil.ignore_patterns("node_modules"))
+    (target / "node_modules").symlink_to(installed / "node_modules")
     return target
 
 

@@ -14,12 +14,10 @@ export interface ApolloOptions {
 }
 
 export async function apolloClient(connection: Connection, { url, token }: ApolloOptions): Promise<ApolloClient> {
-  const types = await currentPossibleTypes(connection)
   return new ApolloClient({
     link: new HttpLink({ uri: url, headers: { authorization: `Bearer ${token}` } }),
     cache: new InMemoryCache({
-      // Every object type of a task ends in `Task`: Apollo takes that for one that comes while the page is open.
-      possibleTypes: { ...types, Task: [...(types['Task'] ?? []), '.+Task'] },
+      possibleTypes: await currentPossibleTypes(connection),
       // The feed's list takes the place of the one that was read.
       typePolicies: { TaskConnection: { fields: { nodes: { merge: false } } } },
     }),
@@ -42,6 +40,9 @@ export async function liveList(
     const { data } = await client.query({ ...query, fetchPolicy: 'network-only' })
     if (!data) return
     for await (const update of followPage(connection, data.tasks, { signal })) {
+      // A task type that came while the page was open: from now on fragments on `Task` are meant for it too.
+      const name = update.task?.__typename
+      if (name && client.cache instanceof InMemoryCache) client.cache.policies.addPossibleTypes({ Task: [name] })
       client.cache.updateQuery(query, (list) => list && { ...list, tasks: fold(list.tasks, update, first) })
     }
   }

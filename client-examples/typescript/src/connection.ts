@@ -23,7 +23,8 @@ export class Connection {
   constructor(private readonly options: ConnectionOptions) {
     let awaitingPong: ReturnType<typeof setTimeout> | undefined
     const socket = createClient({
-      url: options.url.replace(/^http/, 'ws'),
+      // Checked here: graphql-ws would end the process at an address that is none.
+      url: new URL(options.url).href.replace(/^http/, 'ws'),
       connectionParams: () => this.credentials(),
       ...(options.webSocket === undefined ? {} : { webSocketImpl: options.webSocket }),
       // Its own retries would send the same variables again; ours go on from the last cursor.

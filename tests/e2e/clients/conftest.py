@@ -9,6 +9,7 @@ from tests.e2e import node
 from tests.e2e.support import Api, Databases, Processes
 
 HERE = Path(__file__).parent
+TYPESCRIPT = HERE.parents[2] / "client-examples" / "typescript"
 BEAT_SECONDS = 1.0
 
 
@@ -33,3 +34,9 @@ def api(processes: Processes) -> Api:
 def scripts(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The scripts beside this file, with the clients that they use."""
     return node.install(HERE, tmp_path_factory.mktemp("npm") / "clients")
+
+
+@pytest.fixture(scope="package")
+def typescript(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """client-examples/typescript with its packages. Not to be changed: `node.copied` gives a copy that may be."""
+    return node.install(TYPESCRIPT, tmp_path_factory.mktemp("npm") / "typescript")

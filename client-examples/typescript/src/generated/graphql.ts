@@ -514,6 +514,17 @@ export type RunTaskSubscription = { readonly runTask: { readonly kind: UpdateKin
       )
      | null, readonly gap: { readonly reason: GapReason } | null } };
 
+export type LetWatchMutationVariables = Exact<{
+  id: Uuid;
+  seconds: number;
+}>;
+
+
+export type LetWatchMutation = { readonly createWatchToken: { readonly token: string | null, readonly errors: ReadonlyArray<(
+      { readonly code: ErrorCode, readonly message: string }
+      & { readonly __typename: 'NotFound' | 'InvalidArguments' | 'RateLimited' }
+    )> } | null };
+
 export type WatchSharedSubscriptionVariables = Exact<{
   id: Uuid;
   after?: EventCursor | null | undefined;
@@ -534,21 +545,22 @@ export type WatchSharedSubscription = { readonly taskUpdated: { readonly kind: U
       )
      | null, readonly gap: { readonly reason: GapReason } | null } };
 
-export type TaskRowFragment = (
-  { readonly id: Id, readonly type: string, readonly status: TaskStatus, readonly version: number, readonly progress: { readonly fraction: number | null, readonly message: string | null } | null }
-  & { readonly __typename: 'AddNumbersTask' | 'CountPrimesTask' | 'CountWordsTask' | 'FailSometimesTask' | 'GenerateRandomNumberTask' | 'ReverseStringTask' | 'SaveTodoTask' | 'SendMessageTask' | 'TellStoryTask' | 'UnknownTask' | 'WaitTask' }
-);
-
 export type ListTasksQueryVariables = Exact<{
   filter?: TaskFilter | null | undefined;
   first?: number | null | undefined;
 }>;
 
 
-export type ListTasksQuery = { readonly tasks: { readonly eventCursor: EventCursor, readonly nodes: ReadonlyArray<(
-      { readonly id: Id, readonly type: string, readonly status: TaskStatus, readonly version: number, readonly progress: { readonly fraction: number | null, readonly message: string | null } | null }
+export type ListTasksQuery = { readonly tasks: (
+    { readonly eventCursor: EventCursor, readonly nodes: ReadonlyArray<(
+      { readonly id: Id, readonly type: string, readonly status: TaskStatus, readonly version: number, readonly progress: (
+        { readonly fraction: number | null, readonly message: string | null }
+        & { readonly __typename: 'TaskProgress' }
+      ) | null }
       & { readonly __typename: 'AddNumbersTask' | 'CountPrimesTask' | 'CountWordsTask' | 'FailSometimesTask' | 'GenerateRandomNumberTask' | 'ReverseStringTask' | 'SaveTodoTask' | 'SendMessageTask' | 'TellStoryTask' | 'UnknownTask' | 'WaitTask' }
-    )> } };
+    )> }
+    & { readonly __typename: 'TaskConnection' }
+  ) };
 
 export type FollowTasksSubscriptionVariables = Exact<{
   filter?: TaskFilter | null | undefined;
@@ -556,10 +568,19 @@ export type FollowTasksSubscriptionVariables = Exact<{
 }>;
 
 
-export type FollowTasksSubscription = { readonly tasksUpdated: { readonly kind: UpdateKind, readonly cursor: EventCursor, readonly matches: boolean | null, readonly task: (
-      { readonly id: Id, readonly type: string, readonly status: TaskStatus, readonly version: number, readonly progress: { readonly fraction: number | null, readonly message: string | null } | null }
+export type FollowTasksSubscription = { readonly tasksUpdated: (
+    { readonly kind: UpdateKind, readonly cursor: EventCursor, readonly matches: boolean | null, readonly task: (
+      { readonly id: Id, readonly type: string, readonly status: TaskStatus, readonly version: number, readonly progress: (
+        { readonly fraction: number | null, readonly message: string | null }
+        & { readonly __typename: 'TaskProgress' }
+      ) | null }
       & { readonly __typename: 'AddNumbersTask' | 'CountPrimesTask' | 'CountWordsTask' | 'FailSometimesTask' | 'GenerateRandomNumberTask' | 'ReverseStringTask' | 'SaveTodoTask' | 'SendMessageTask' | 'TellStoryTask' | 'UnknownTask' | 'WaitTask' }
-    ) | null, readonly gap: { readonly reason: GapReason } | null } };
+    ) | null, readonly gap: (
+      { readonly reason: GapReason }
+      & { readonly __typename: 'Gap' }
+    ) | null }
+    & { readonly __typename: 'TasksUpdate' }
+  ) };
 
 export type ListTaskTypesQueryVariables = Exact<{ [key: string]: never; }>;
 
@@ -897,6 +918,21 @@ fragment TaskFields on Task {
 }
 `
 
+export const LetWatchDocument: Document<LetWatchMutation, LetWatchMutationVariables> = /* GraphQL */ `
+mutation LetWatch($id: ID!, $seconds: Float!) {
+  createWatchToken(input: {taskId: $id, expiresInSeconds: $seconds}) {
+    token
+    errors {
+      __typename
+      ... on UserError {
+        code
+        message
+      }
+    }
+  }
+}
+`
+
 export const WatchSharedDocument: Document<WatchSharedSubscription, WatchSharedSubscriptionVariables> = /* GraphQL */ `
 subscription WatchShared($id: ID!, $after: EventCursor) {
   taskUpdated(id: $id, after: $after) {
@@ -931,22 +967,20 @@ subscription WatchShared($id: ID!, $after: EventCursor) {
 export const ListTasksDocument: Document<ListTasksQuery, ListTasksQueryVariables> = /* GraphQL */ `
 query ListTasks($filter: TaskFilter, $first: Int) {
   tasks(filter: $filter, first: $first) {
+    __typename
     nodes {
-      ...TaskRow
+      __typename
+      id
+      type
+      status
+      version
+      progress {
+        __typename
+        fraction
+        message
+      }
     }
     eventCursor
-  }
-}
-
-fragment TaskRow on Task {
-  __typename
-  id
-  type
-  status
-  version
-  progress {
-    fraction
-    message
   }
 }
 `
@@ -954,27 +988,26 @@ fragment TaskRow on Task {
 export const FollowTasksDocument: Document<FollowTasksSubscription, FollowTasksSubscriptionVariables> = /* GraphQL */ `
 subscription FollowTasks($filter: TaskFilter, $after: EventCursor) {
   tasksUpdated(filter: $filter, after: $after) {
+    __typename
     kind
     cursor
     matches
     task {
-      ...TaskRow
+      __typename
+      id
+      type
+      status
+      version
+      progress {
+        __typename
+        fraction
+        message
+      }
     }
     gap {
+      __typename
       reason
     }
-  }
-}
-
-fragment TaskRow on Task {
-  __typename
-  id
-  type
-  status
-  version
-  progress {
-    fraction
-    message
   }
 }
 `
