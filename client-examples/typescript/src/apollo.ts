@@ -32,7 +32,8 @@ export async function liveList(
   { first = 20, signal }: { readonly first?: number; readonly signal: AbortSignal },
 ): Promise<void> {
   const query = { query: LIST, variables: { first } }
-  const shown = client.watchQuery(query).subscribe(({ data, dataState }) => {
+  // The cache alone: an answer of its own might come late, and put the list back.
+  const shown = client.watchQuery({ ...query, fetchPolicy: 'cache-only' }).subscribe(({ data, dataState }) => {
     if (dataState === 'complete') show(data.tasks)
   })
   signal.addEventListener('abort', () => shown.unsubscribe())

@@ -66,7 +66,8 @@ export async function liveList(
   show: (page: Page) => void,
   { first = 20, signal }: { readonly first?: number; readonly signal: AbortSignal },
 ): Promise<void> {
-  const shown = client.query(LIST, { first }).subscribe(({ data }) => data && show(data.tasks))
+  // The cache alone: an answer of its own might come late, and put the list back.
+  const shown = client.query(LIST, { first }, { requestPolicy: 'cache-only' }).subscribe(({ data }) => data && show(data.tasks))
   signal.addEventListener('abort', () => shown.unsubscribe())
   while (!signal.aborted) {
     const { data, error } = await client.query(LIST, { first }, { requestPolicy: 'network-only' }).toPromise()

@@ -52,7 +52,8 @@ import type { Connection } from '../src/connection.js'
 import { runTask, submitTask, watchTask } from '../src/tasks.js'
 
 export async function characters(connection: Connection): Promise<number> {
-  const { task, errors } = await submitTask(connection, { writeLetter: { name: 'Ada', ink: 'BLACK' } }, { priority: 'HIGH' })
+  const input = { writeLetter: { name: 'Ada', ink: 'BLACK' } } as const
+  const { task, errors } = await submitTask(connection, input, { priority: 'HIGH' })
   if (!task) throw new Error(errors.map(({ message }) => message).join())
   let found = 0
   for await (const { task: letter } of watchTask<'writeLetter'>(connection, task.id, { type: 'writeLetter' })) {

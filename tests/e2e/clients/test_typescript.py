@@ -165,4 +165,4 @@ def test_a_server_that_is_killed_costs_no_event_and_doubles_none(
     assert "the socket was closed: 1006" in err.read_text()
     lines = out.read_text().splitlines()
     assert [int(line.split()[1]) for line in lines] == list(range(1, len(lines) + 1))
-    assert lines[-1].endswith("SUCCEEDED 115 words")
+    assert lines[-1].endswith("SUCCEEDED 149 words")

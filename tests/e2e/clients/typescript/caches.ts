@@ -65,7 +65,7 @@ async function play(start: Start, token: string) {
   const texts = ['a', 'b', 'c', 'd']
   const ids = []
   for (const text of texts) ids.unshift((await submitTask(connection, { reverseString: { text } })).task?.id)
-  const full = await shown(({ nodes }) => nodes.every((node) => node.id !== added?.id && node.status === 'SUCCEEDED'))
+  const full = await shown(({ nodes }) => nodes[0]?.id === ids[0] && nodes.every(({ status }) => status === 'SUCCEEDED'))
   const newest = full.nodes.map((node) => node.id)
   const versions = pages.flatMap(({ nodes }) => nodes.filter((node) => node.id === added?.id).map(({ version }) => version))
   stop.abort()
