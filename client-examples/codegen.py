@@ -14,6 +14,7 @@ from pathlib import Path
 EXAMPLES = Path(__file__).resolve().parent
 ROOT = EXAMPLES.parent
 TYPESCRIPT = EXAMPLES / "typescript"
+PYTHON = EXAMPLES / "python" / "generate_client.py"
 SECONDS = 300
 
 sys.path.insert(0, str(ROOT))
@@ -27,7 +28,8 @@ def main() -> int:
         node = find_node()
         install(node)
         run([node.node, "codegen/generate.mjs"], TYPESCRIPT)
-        run([sys.executable, "generate_client.py"], EXAMPLES / "python")
+        if PYTHON.is_file():
+            run([sys.executable, PYTHON.name], PYTHON.parent)
     except (BuildError, OSError, subprocess.SubprocessError) as failure:
         sys.stderr.write(f"The clients were not generated: {failure}\n")
         return 1

@@ -56,7 +56,7 @@ def run(*command: str, folder: Path) -> str:
         check=False,
     )
     if ended.returncode:
-        raise Failed(f"{command}: {ended.stderr[-2000:]}")
+        raise Failed(f"{command}: {(ended.stdout + ended.stderr)[-2000:]}")
     return ended.stdout
 
 

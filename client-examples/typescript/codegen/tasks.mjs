@@ -1,5 +1,5 @@
 // What is made for each task type of the schema: a fragment with its result, and a line in the map of task types.
-import { getNamedType, isObjectType } from 'graphql'
+import { getNamedType, isAbstractType, isObjectType } from 'graphql'
 
 /** Each task type: its field in TaskInput, its object type and its input type. */
 function taskTypesOf(schema) {
@@ -36,16 +36,25 @@ function selection(type, within = []) {
 export const taskTypesPlugin = {
   plugin(schema) {
     const types = taskTypesOf(schema)
+    const typed = types.map(({ name, input, objectType }) => {
+      return `  ${name}: { input: graphql.${input}; task: graphql.${objectType}FieldsFragment }`
+    })
+    const selected = types.map(({ name, objectType }) => {
+      const result = resultOf(schema, objectType).replaceAll(/ +/g, ' ')
+      return `  ${name}: { objectType: '${objectType}', result: '${result}' },`
+    })
     return `import * as graphql from './graphql.js'
 
 /** The task types, by their names in TaskInput: what goes in, and the task that comes out. */
 export interface TaskTypes {
-${types.map(({ name, input, objectType }) => `  ${name}: { input: graphql.${input}; task: graphql.${objectType}FieldsFragment }`).join('\n')}
+${typed.join('\n')}
 }
 
 /** Each task type's object type, and what selects its result. */
-export const taskTypes: { readonly [K in keyof TaskTypes]: { objectType: TaskTypes[K]['task']['__typename']; result: string } } = {
-${types.map(({ name, objectType }) => `  ${name}: { objectType: '${objectType}', result: '${resultOf(schema, objectType).replaceAll(/ +/g, ' ')}' },`).join('\n')}
+export const taskTypes: {
+  readonly [K in keyof TaskTypes]: { objectType: TaskTypes[K]['task']['__typename']; result: string }
+} = {
+${selected.join('\n')}
 }
 `
   },
@@ -54,7 +63,7 @@ ${types.map(({ name, objectType }) => `  ${name}: { objectType: '${objectType}',
 /** A plugin of graphql-codegen: the object types of each interface and union, for the caches. */
 export const possibleTypesPlugin = {
   plugin(schema) {
-    const abstract = Object.values(schema.getTypeMap()).filter((type) => !type.name.startsWith('__') && 'resolveType' in type)
+    const abstract = Object.values(schema.getTypeMap()).filter(isAbstractType)
     const lines = abstract.map((type) => {
       const names = schema.getPossibleTypes(type).map(({ name }) => name)
       return `  ${type.name}: [${names.sort().map((name) => `'${name}'`).join(', ')}],`

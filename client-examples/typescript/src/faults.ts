@@ -77,10 +77,11 @@ interface CloseEventLike {
   readonly reason: string
 }
 
-const isObject = (value: unknown): value is { readonly [key: string]: unknown } => typeof value === 'object' && value !== null
+type Fields = { readonly [key: string]: unknown }
+const isObject = (value: unknown): value is Fields => typeof value === 'object' && value !== null
 const list = (value: unknown): readonly unknown[] => (Array.isArray(value) ? value : [])
 const isCloseEvent = (value: unknown): value is CloseEventLike =>
   isObject(value) && typeof value['code'] === 'number' && typeof value['reason'] === 'string'
 const isServerError = (value: unknown): value is ServerError => isObject(value) && typeof value['message'] === 'string'
 const isFault = (value: unknown): value is SubmissionFault =>
-  isObject(value) && typeof value['code'] === 'string' && typeof value['message'] === 'string' && Array.isArray(value['path'])
+  isServerError(value) && isObject(value) && typeof value['code'] === 'string' && Array.isArray(value['path'])

@@ -7,7 +7,9 @@ import { taskTypes, type TaskTypes } from './generated/task-types.js'
 export type TaskTypeName = keyof TaskTypes
 
 /** A task of that type, or of any. */
-export type TaskOf<K extends TaskTypeName | undefined> = K extends TaskTypeName ? TaskTypes[K]['task'] : graphql.AnyTaskFieldsFragment
+export type TaskOf<K extends TaskTypeName | undefined> = K extends TaskTypeName
+  ? TaskTypes[K]['task']
+  : graphql.AnyTaskFieldsFragment
 
 /** One task type and its arguments, as `runTask` and `submitTask` take them; never two. */
 export type InputOf<K extends TaskTypeName> = graphql.TaskInput & { readonly [Name in K]: TaskTypes[Name]['input'] }
@@ -23,17 +25,18 @@ export type SubmissionOf<K extends TaskTypeName> = With<
   TaskOf<K> | null
 >
 
-type Typed<Result, Variables> = graphql.Document<Result, Variables>
+export const watchDocument = <K extends TaskTypeName>(
+  type: K,
+): graphql.Document<{ taskUpdated: FrameOf<K> }, graphql.WatchTaskSubscriptionVariables> => typed(WatchTaskDocument, type)
 
-export const watchDocument = <K extends TaskTypeName>(type: K): Typed<{ taskUpdated: FrameOf<K> }, graphql.WatchTaskSubscriptionVariables> =>
-  typed(WatchTaskDocument, type)
-
-export const runDocument = <K extends TaskTypeName>(type: K): Typed<{ runTask: FrameOf<K> }, graphql.RunTaskSubscriptionVariables> =>
-  typed(RunTaskDocument, type)
+export const runDocument = <K extends TaskTypeName>(
+  type: K,
+): graphql.Document<{ runTask: FrameOf<K> }, graphql.RunTaskSubscriptionVariables> => typed(RunTaskDocument, type)
 
 export const submitDocument = <K extends TaskTypeName>(
   type: K,
-): Typed<{ submitTask: SubmissionOf<K> | null }, graphql.SubmitTaskMutationVariables> => typed(SubmitTaskDocument, type)
+): graphql.Document<{ submitTask: SubmissionOf<K> | null }, graphql.SubmitTaskMutationVariables> =>
+  typed(SubmitTaskDocument, type)
 
 /** The one task type that an input names. */
 export function taskTypeOf<K extends TaskTypeName>(task: InputOf<K>): K {
@@ -44,6 +47,7 @@ export function taskTypeOf<K extends TaskTypeName>(task: InputOf<K>): K {
   return name as K
 }
 
+/** The document with the result of a task type in the place of JSON. */
 function typed(document: string, type: TaskTypeName): string {
   const { objectType, result } = taskTypes[type]
   return document.replace('resultJson', result && `... on ${objectType} { ${result} }`)

@@ -27,12 +27,15 @@ export interface WatchOptions extends FollowOptions {
   readonly only?: readonly TaskEventKind[]
 }
 
-/** The variables of a document of your own for `taskUpdated`. */
+/** What such a document may ask for. */
 export type WatchVariables = {
   readonly id: Uuid
   readonly after?: EventCursor | null | undefined
   readonly only?: readonly TaskEventKind[] | null | undefined
 }
+
+/** A document of your own for `taskUpdated`; its frames must have what is needed to follow them. */
+export type WatchDocument<F extends Frame> = Document<{ readonly taskUpdated: F }, WatchVariables>
 
 /** Updates of a task of that type, or of any. */
 export type TaskUpdates<K extends TaskTypeName | undefined = undefined> = AsyncGenerator<Update<FrameOf<K>>, void>
@@ -45,16 +48,20 @@ export type TaskUpdates<K extends TaskTypeName | undefined = undefined> = AsyncG
  * run out: `after` the last cursor it can be taken up again.
  */
 export function watchTask(connection: Connection, id: Uuid, options?: WatchOptions): TaskUpdates
-export function watchTask<K extends TaskTypeName>(connection: Connection, id: Uuid, options: WatchOptions & { readonly type: K }): TaskUpdates<K>
+export function watchTask<K extends TaskTypeName>(
+  connection: Connection,
+  id: Uuid,
+  options: WatchOptions & { readonly type: K },
+): TaskUpdates<K>
 export function watchTask<F extends Frame>(
   connection: Connection,
   id: Uuid,
-  options: WatchOptions & { readonly document: Document<{ readonly taskUpdated: F }, WatchVariables> },
+  options: WatchOptions & { readonly document: WatchDocument<F> },
 ): AsyncGenerator<Update<F>, void>
 export function watchTask(
   connection: Connection,
   id: Uuid,
-  options: WatchOptions & { readonly type?: TaskTypeName; readonly document?: Document<{ readonly taskUpdated: Frame }, WatchVariables> } = {},
+  options: WatchOptions & { readonly type?: TaskTypeName; readonly document?: WatchDocument<Frame> } = {},
 ): AsyncGenerator<Update<Frame>, void> {
   const { type, document = type ? watchDocument(type) : WatchTaskDocument, only = null, signal } = options
   return follow(async function* (after) {
@@ -74,7 +81,11 @@ export interface RunOptions extends WatchOptions, Omit<RunTaskInput, 'task' | 'i
  *
  * Sent again after a lost connection it finds the same task, by its idempotency key. `Refused.faults` has the mistakes.
  */
-export function runTask<K extends TaskTypeName>(connection: Connection, task: InputOf<K>, options: RunOptions = {}): TaskUpdates<K> {
+export function runTask<K extends TaskTypeName>(
+  connection: Connection,
+  task: InputOf<K>,
+  options: RunOptions = {},
+): TaskUpdates<K> {
   const { after, only = null, signal, onRetry, firstWaitMilliseconds, mostWaitMilliseconds, ...more } = options
   const type = taskTypeOf(task)
   const document = runDocument(type)
@@ -97,7 +108,8 @@ export async function submitTask<K extends TaskTypeName>(
   task: InputOf<K>,
   { waitSeconds = 0, ...more }: SubmitOptions = {},
 ): Promise<SubmissionOf<K>> {
-  const { submitTask: payload } = await connection.ask(submitDocument(taskTypeOf(task)), { input: { ...more, task }, waitSeconds })
+  const variables = { input: { ...more, task }, waitSeconds }
+  const { submitTask: payload } = await connection.ask(submitDocument(taskTypeOf(task)), variables)
   if (!payload) throw new Refused('INTERNAL', 'expected a payload, got none')
   return payload
 }

@@ -67,7 +67,8 @@ export async function liveList(
   { first = 20, signal }: { readonly first?: number; readonly signal: AbortSignal },
 ): Promise<void> {
   // The cache alone: an answer of its own might come late, and put the list back.
-  const shown = client.query(LIST, { first }, { requestPolicy: 'cache-only' }).subscribe(({ data }) => data && show(data.tasks))
+  const cached = client.query(LIST, { first }, { requestPolicy: 'cache-only' })
+  const shown = cached.subscribe(({ data }) => data && show(data.tasks))
   signal.addEventListener('abort', () => shown.unsubscribe())
   while (!signal.aborted) {
     const { data, error } = await client.query(LIST, { first }, { requestPolicy: 'network-only' }).toPromise()

@@ -16,7 +16,9 @@ export interface TaskTypes {
 }
 
 /** Each task type's object type, and what selects its result. */
-export const taskTypes: { readonly [K in keyof TaskTypes]: { objectType: TaskTypes[K]['task']['__typename']; result: string } } = {
+export const taskTypes: {
+  readonly [K in keyof TaskTypes]: { objectType: TaskTypes[K]['task']['__typename']; result: string }
+} = {
   addNumbers: { objectType: 'AddNumbersTask', result: 'result { value }' },
   countPrimes: { objectType: 'CountPrimesTask', result: 'result { count largest }' },
   countWords: { objectType: 'CountWordsTask', result: 'result { words lines mostFrequent { word count } }' },

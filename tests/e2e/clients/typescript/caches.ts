@@ -15,10 +15,15 @@ import { liveList as urqlList, urqlClient } from '../src/urql.js'
 
 const [url = '', ...tokens] = argv.slice(2)
 const first = 3
-const FRAGMENT = parse('query Rows { tasks(first: 3) { nodes { ...Row } } } fragment Row on Task { id type progress { message } }')
+const FRAGMENT = parse(`
+  query Rows { tasks(first: 3) { nodes { ...Row } } }
+  fragment Row on Task { id type progress { message } }
+`)
 
 /** Shows the live list until the signal, and gives a way to ask the same cache for what a fragment on Task selects. */
-type Start = (connection: Connection, token: string, show: (page: Page) => void, signal: AbortSignal) => Promise<() => Promise<unknown>>
+interface Start {
+  (connection: Connection, token: string, show: (page: Page) => void, signal: AbortSignal): Promise<() => Promise<unknown>>
+}
 
 const lists: { [name: string]: Start } = {
   async apollo(connection, token, show, signal) {
@@ -63,7 +68,7 @@ async function play(start: Start, token: string) {
   const inFragments = await rows()
 
   const texts = ['a', 'b', 'c', 'd']
-  const ids = []
+  const ids: (string | undefined)[] = []
   for (const text of texts) ids.unshift((await submitTask(connection, { reverseString: { text } })).task?.id)
   const full = await shown(({ nodes }) => nodes[0]?.id === ids[0] && nodes.every(({ status }) => status === 'SUCCEEDED'))
   const newest = full.nodes.map((node) => node.id)

@@ -42,7 +42,8 @@ const parts = {
     const late = await all(watchTask(connection, id, { type: 'addNumbers' }))
     const after = late[0]?.cursor ?? null
     const kinds = late.map(({ kind }) => kind)
-    return { answered: task?.result, kinds, result: late[0]?.task.result, after: await all(watchTask(connection, id, { after })) }
+    const left = await all(watchTask(connection, id, { after }))
+    return { answered: task?.result, kinds, result: late[0]?.task.result, after: left }
   },
 
   async manyOnOneSocket() {
@@ -79,8 +80,9 @@ const parts = {
 
   async theSameKeyTwice() {
     const options = { idempotencyKey: `key ${Math.random()}` }
-    const [one, two] = await Promise.all([1, 2].map(() => all(runTask(connection, { reverseString: { text: 'x' } }, options))))
-    return one?.[0]?.task.id === two?.[0]?.task.id
+    const run = () => all(runTask(connection, { reverseString: { text: 'x' } }, options))
+    const [one, two] = await Promise.all([run(), run()])
+    return one[0]?.task.id === two[0]?.task.id
   },
 
   async aTokenThatExpires() {
@@ -120,7 +122,8 @@ const parts = {
     const stop = new AbortController()
     const { task } = await submitTask(connection, { wait: { seconds: 60 } })
     const id = idOf(task)
-    const ended = await each(watchTask(connection, id, { signal: stop.signal }), () => stop.abort(new Error('enough'))).catch(String)
+    const updates = watchTask(connection, id, { signal: stop.signal })
+    const ended = await each(updates, () => stop.abort(new Error('enough'))).catch(String)
     await connection.ask(CancelTaskDocument, { id })
     return ended
   },
@@ -141,7 +144,8 @@ const parts = {
     }
     const onRetry = (_fault: Unavailable, milliseconds: number) => waits.push(milliseconds)
     const seen: string[] = []
-    for await (const { kind, task } of follow(open, { onRetry, firstWaitMilliseconds: 8 })) seen.push(`${kind} ${task.version}`)
+    const updates = follow(open, { onRetry, firstWaitMilliseconds: 8 })
+    await each(updates, ({ kind, task }) => seen.push(`${kind} ${task.version}`))
     return { seen, asked, waits }
   },
 }
@@ -175,6 +179,7 @@ function idOf(task: { readonly id: Id } | null): Id {
   return task.id
 }
 
-const told = Object.entries(parts).map(async ([name, play]) => [name, await play().catch((fault: unknown) => `fault: ${fault}`)])
+const failed = (fault: unknown) => `fault: ${fault}`
+const told = Object.entries(parts).map(async ([name, play]) => [name, await play().catch(failed)])
 stdout.write(JSON.stringify(Object.fromEntries(await Promise.all(told))))
 await connection.close()
