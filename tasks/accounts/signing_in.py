@@ -17,7 +17,7 @@ from django.db import IntegrityError, transaction
 from django.http import HttpRequest
 
 from tasks import database
-from tasks.accounts.attempts import refused_for
+from tasks.accounts.attempts import forgive, refused_for
 from tasks.accounts.hashing import hashing
 from tasks.errors import Forbidden, InvalidCredentials, InvalidRegistration, RateLimited, UserError
 from tasks.models import AccessToken, User
@@ -89,7 +89,8 @@ async def login(
     """Sign a user in. `session_key` is the browser's present one: a new session takes its place.
 
     An unknown name, a wrong password and a user who is not active get the same answer after the same work. Attempts
-    are limited per `address` of the client, where it is given, and per name, whether there is such a user or not.
+    are limited per `address` of the client, where it is given, and per name, whether there is such a user or not; under
+    a name those count that have failed since the last that did not.
     """
     if not _is_storable(username):
         username = ""
@@ -104,6 +105,7 @@ async def login(
         return _failed(_busy())
     if not isinstance(user, User):
         return _failed(InvalidCredentials("unknown name or wrong password", ["input"]))
+    await forgive(username)
     return await database.write(_signed_in, user, session_key, with_session)
 
 

@@ -85,6 +85,15 @@ async def test_right_password_does_not_help_once_there_were_too_many_attempts(se
 
 
 @pytest.mark.usefixtures("ada")
+async def test_right_password_in_time_ends_the_count(settings: Settings) -> None:
+    settings.LOGIN_ATTEMPTS_PER_NAME = "2/hour"
+
+    answers = [await accounts.login("ada", password) for password in ["wrong", PASSWORD] * 3]
+
+    assert [answer.user is not None for answer in answers] == [False, True] * 3
+
+
+@pytest.mark.usefixtures("ada")
 async def test_other_names_and_other_addresses_are_not_held_up(settings: Settings) -> None:
     settings.LOGIN_ATTEMPTS_PER_NAME = settings.LOGIN_ATTEMPTS_PER_ADDRESS = "1/hour"
     await accounts.login("bob", "wrong", address="192.0.2.1")
@@ -140,15 +149,14 @@ async def test_logins_go_on_while_redis_is_away(settings: Settings, monkeypatch:
 async def test_admin_s_own_form_is_no_way_round(ada: User, settings: Settings) -> None:
     settings.LOGIN_ATTEMPTS_PER_NAME = "2/hour"
     await database.write(User.objects.filter(pk=ada.pk).update, is_staff=True)
-    await accounts.login("ada", "wrong")
-    form = {"username": "ada", "password": PASSWORD}
+    right, wrong = ({"username": "ada", "password": password} for password in (PASSWORD, "wrong"))
 
-    entered = await AsyncClient().post("/admin/login/", form, secure=True)
-    refused = await AsyncClient().post("/admin/login/", form, secure=True)
+    answers = [
+        await AsyncClient().post("/admin/login/", form, secure=True) for form in (wrong, right, wrong, wrong, right)
+    ]
 
-    assert entered.status_code == 302
-    assert refused.status_code == 200
-    assert "Too many attempts to sign in" in refused.content.decode()
+    assert [answer.status_code for answer in answers] == [200, 302, 200, 200, 200]
+    assert "Too many attempts to sign in" in answers[-1].content.decode()
 
 
 async def test_admin_s_own_form_counts_addresses(settings: Settings) -> None:
