@@ -77,8 +77,8 @@ WATCH_TOKENS_PER_USER = _rate("WATCH_TOKENS_PER_USER", "600/minute")
 
 # --- limits on what is asked; `tasks.api.execution.limits` says what each counts -------------------------------------
 
-INTROSPECTION = env.bool("INTROSPECTION", default=DEBUG)
-GRAPHIQL = env.bool("GRAPHIQL", default=DEBUG)
+INTROSPECTION = env.bool("INTROSPECTION", default=True)
+GRAPHIQL = env.bool("GRAPHIQL", default=True)
 MAX_DOCUMENT_CHARACTERS = env.int("MAX_DOCUMENT_CHARACTERS", default=64 * 1024)
 MAX_TOKENS = env.int("MAX_TOKENS", default=2_000)
 MAX_DEFINITIONS = env.int("MAX_DEFINITIONS", default=50)
