@@ -50,7 +50,7 @@ class Limits:
     """Selections inside selections, fragments followed; introspection has graphql-core's own bound."""
     max_aliases: int = 100
     """Aliased fields, each counted as often as its fragment is spread."""
-    max_root_fields: int = 20
+    max_root_fields: int = 50
     """Of a mutation: they are carried out one after the other."""
     max_fields: int = 5_000
     """Fields after every fragment has been put in its place."""
