@@ -70,13 +70,12 @@ class Ledger(InMemoryChannelLayer):
     given = 0
 
     async def group_send(self, group: str, message: dict[str, Any]) -> None:
+        """Pass it on, and count it."""
         await super().group_send(group, message)
         Ledger.given += 1
 
 
-def test_what_was_published_before_a_flush_is_sent_when_it_returns(
-    settings: Settings, monkeypatch: pytest.MonkeyPatch
-):
+def test_what_was_published_before_a_flush_is_sent_when_it_returns(settings: Settings, monkeypatch: pytest.MonkeyPatch):
     """Also the news that an attempt has begun, which else waits for what follows."""
     settings.CHANNEL_LAYERS = {"default": {"BACKEND": f"{__name__}.Ledger"}}
     monkeypatch.setattr(channel_layers, "backends", {})
