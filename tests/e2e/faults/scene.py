@@ -16,6 +16,8 @@ FULL: Final = os.environ.get("FAULT_ROUNDS", "few") == "full"
 LEASE_SECONDS: Final = 3.0
 RESCUE_SECONDS: Final = 2 * LEASE_SECONDS + 4
 """From a worker's death to its tasks' next attempt, at the longest: a lease, upkeep's look, and a machine's noise."""
+PER_REQUEST: Final = 20
+"""The default of MAX_ROOT_FIELDS."""
 FINAL: Final = ("SUCCEEDED", "FAILED", "CANCELLED", "EXPIRED")
 
 
@@ -53,10 +55,10 @@ class Scene(Processes):
         super().stop()
 
     def submit_many(self, api: Api, count: int, task: Mapping[str, Any], **more: Any) -> list[str]:
-        """Submit the same task so many times, fifty to a request, and return the ids that the server answered."""
+        """Submit the same task so many times, as many to a request as may be, and return the ids that the server answered."""
         ids: list[str] = []
         while len(ids) < count:
-            size = min(50, count - len(ids))
+            size = min(PER_REQUEST, count - len(ids))
             fields = "".join(
                 f"t{i}: submitTask(input: $input) {{ task {{ id }} errors {{ ... on UserError {{ message }} }} }}\n"
                 for i in range(size)
