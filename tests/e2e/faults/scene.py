@@ -55,7 +55,7 @@ class Scene(Processes):
         super().stop()
 
     def submit_many(self, api: Api, count: int, task: Mapping[str, Any], **more: Any) -> list[str]:
-        """Submit the same task so many times, as many to a request as may be, and return the ids that the server answered."""
+        """Submit the same task so many times, in as few requests as may be, and return the ids that were answered."""
         ids: list[str] = []
         while len(ids) < count:
             size = min(PER_REQUEST, count - len(ids))
