@@ -64,7 +64,7 @@ async def test_all_listeners_hear_everything_in_order():
     assert heard == [list(range(1, 501))] * 2
 
 
-class Ledger(InMemoryChannelLayer):
+class Ledger(InMemoryChannelLayer):  # type: ignore[misc]  # Channels is untyped
     """A layer that notes how many messages it was given."""
 
     given = 0

@@ -1,6 +1,5 @@
 """The rhythm of a worker's upkeep, with its real threads, on the real store."""
 
-from collections.abc import Iterator
 from uuid import UUID, uuid4
 
 import pytest
@@ -11,17 +10,10 @@ from tasks import lifecycle
 from tasks.models import Attempt, Task, WorkerProcess
 from tasks.status import AttemptStatus
 from tasks.upkeep import Upkeep, WorkerIdentity
-from tests.e2e.support import wait_for
 from tests.integration.worker_scene import Scene
+from tests.waiting import wait_for
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("redis_url")]
-
-
-@pytest.fixture
-def scene(monkeypatch: pytest.MonkeyPatch) -> Iterator[Scene]:
-    scene = Scene(monkeypatch)
-    yield scene
-    scene.place.caller.close()
 
 
 def nothing() -> None:
