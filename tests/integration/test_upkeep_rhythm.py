@@ -48,3 +48,12 @@ def test_a_fresh_worker_gives_those_whose_lease_is_over_time_to_show_that_they_l
         upkeep.stop()
 
     assert not failed.filter(task=back).exists()
+
+
+def test_a_worker_whose_registration_was_answered_by_nobody_registers_again():
+    incarnation = uuid4()
+    for lease in (-1.0, 60.0):
+        lifecycle.register_worker(incarnation, name="w@here", queues=["default"], concurrency=1, lease_seconds=lease)
+
+    assert lifecycle.heartbeat(incarnation, lease_seconds=60)
+    assert WorkerProcess.objects.count() == 1
