@@ -30,7 +30,8 @@ from tasks.api.transport.http.disconnects import unless_disconnected, watched
 from tasks.api.transport.http.door import Door, Verdict, header_map
 from tasks.api.transport.http.refusals import ClientGone, Headers, Refused
 from tasks.api.transport.http.responses import OK, Send, respond, session_cookie, status_of
-from tasks.api.transport.http.streaming import EventStream, Streams
+from tasks.api.transport.http.streaming import EventStream
+from tasks.api.transport.http.streams import Streams
 from tasks.api.viewer import Credentials, Viewer, Viewers, session_key_of
 from tasks.errors import StoreUnavailable, Unauthenticated
 
@@ -157,7 +158,7 @@ class GraphQLHTTP:
         else:
             result = await self._execute(request, prepared, parameters, context)
         if isinstance(result, Subscription):
-            return await self._stream(result, credentials, context)
+            return EventStream(self.streams, result, credentials, context)
         answer_headers: Headers = ()
         if context.session_change is not None:
             self.viewers.forget(context.viewer, context.session_key)
@@ -205,16 +206,19 @@ class GraphQLHTTP:
         if self.streams.is_stopping:
             raise Refused(503, STOPPING, StoreUnavailable.code, RETRY_SOON)
         context.resume_after = request.header(b"last-event-id") or None
-        return await subscribe(prepared, parameters.operation_name, parameters.variables, context)
-
-    async def _stream(self, subscription: Subscription, credentials: Credentials, context: Context) -> EventStream:
-        stream = EventStream(self.streams, subscription, credentials, context)
-        if not self.streams.enter(stream):
-            await stream.close()
+        client, user_id = context.address, context.viewer.user_id
+        if not self.streams.admit(client, user_id):
+            # Said before runTask submits anything.
             raise Refused(
                 429, "too many streams and sockets of one address or user are open", TOO_MANY_SOCKETS, BACK_OFF
             )
-        return stream
+        opened: ExecutionResult | Subscription | None = None
+        try:
+            opened = await subscribe(prepared, parameters.operation_name, parameters.variables, context)
+        finally:
+            if not isinstance(opened, Subscription):
+                self.streams.dismiss(client, user_id)
+        return opened
 
     async def _execute(
         self, request: Request, prepared: Prepared, parameters: Parameters, context: Context

@@ -224,6 +224,10 @@ class Subscription:
         return Frames(0)
 
     @strawberry.subscription
+    async def broken(self) -> AsyncGenerator[int, None]:
+        raise ValueError("a secret")
+
+    @strawberry.subscription
     async def nobody_s(self, info: Info) -> AsyncGenerator[int, None]:
         info.context.viewer.require()
         yield 1
