@@ -54,6 +54,8 @@ class EventStream:
         self._send: Send
         self._headers: list[Header] = []
         self._serving: asyncio.Task[Any] | None = None
+        self._opening: asyncio.TimerHandle | None = None
+        """Until a stream that is resumed opens, whether or not there is anything to tell."""
         self._background: set[asyncio.Task[None]] = set()
         self._is_asking = False
         self._writing = asyncio.Lock()
@@ -73,7 +75,8 @@ class EventStream:
         self._last_words = b""  # what a server says that cancels us, which is no fault of the client's
         if self._streams.is_stopping:  # since it was admitted
             self.end()
-        opening = self._open_later() if self._is_resumed else None
+        if self._is_resumed:
+            self._opening = asyncio.get_running_loop().call_later(RESUME_SECONDS, self._open)
         try:
             with watched(receive, self._leave):
                 await self._follow()
@@ -81,8 +84,8 @@ class EventStream:
             await self._speak_last()
         finally:
             self._serving = None
-            if opening is not None:
-                opening.cancel()
+            if self._opening is not None:
+                self._opening.cancel()
             self._streams.leave(self)
             self._drop_background()
             await _close(self._subscription.source)
@@ -101,7 +104,10 @@ class EventStream:
         elif has_expired(self._viewer):
             self._refuse("the token has expired")
         else:
-            self._comment()
+            if self._opening is None or self._is_open:
+                self._comment()
+            else:
+                self._has_moved = True  # nothing was told yet that it could have taken
             if not self._viewer.is_nobody and not self._is_asking:
                 self._is_asking = True
                 self._run(self._ask_again())
@@ -154,8 +160,9 @@ class EventStream:
             await self._send({"type": "http.response.body", "body": data, "more_body": not is_last})
             self._has_moved = True
 
-    def _open_later(self) -> asyncio.TimerHandle:
-        return asyncio.get_running_loop().call_later(RESUME_SECONDS, self._comment)
+    def _open(self) -> None:
+        self._opening = None
+        self._comment()
 
     def _comment(self) -> None:
         if not self._writing.locked():
