@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 
 import environ
+from corsheaders.defaults import default_headers
 
 from tasks.errors import Misconfigured
 
@@ -180,6 +181,7 @@ X_FRAME_OPTIONS = "DENY"
 SECURE_REDIRECT_EXEMPT = [r"^healthz$"]  # asked from inside, without TLS
 if TRUSTED_PROXIES > 0:
     SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
+CORS_ALLOW_HEADERS = [*default_headers, "last-event-id"]  # which fetch may send only where it is allowed
 CORS_EXPOSE_HEADERS = ["retry-after", "www-authenticate"]
 SILENCED_SYSTEM_CHECKS = [
     "security.W005",  # HSTS for the domain's other hosts is not ours to decide
