@@ -181,7 +181,10 @@ class GraphQLHTTP:
 
     async def _parameters(self, request: Request) -> Parameters:
         if request.method == "GET":
-            return from_query_string(request.scope.get("query_string", b""))
+            query_string = request.scope.get("query_string", b"")
+            if len(query_string) > self.max_body_bytes:
+                raise Refused(414, f"The query string is over {self.max_body_bytes} bytes", "TOO_LARGE")
+            return from_query_string(query_string)
         if request.method != "POST":
             raise Refused(405, f"{request.method} is not served here: expected GET or POST", headers=[ALLOW])
         body = await read_body(request.receive, request.headers.get(b"content-length"), self.max_body_bytes)
