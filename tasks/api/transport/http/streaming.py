@@ -73,12 +73,13 @@ class EventStream:
         self._headers = [*STREAM_HEADERS, VARY, *headers]
         self._serving = asyncio.current_task()
         self._last_words = b""  # what a server says that cancels us, which is no fault of the client's
-        if self._streams.is_stopping:  # since it was admitted
-            self.end()
         if self._is_resumed:
             self._opening = asyncio.get_running_loop().call_later(RESUME_SECONDS, self._open)
         try:
             with watched(receive, self._leave):
+                if self._streams.is_stopping:  # since it was admitted
+                    self.end()
+                    await asyncio.sleep(0)  # where that takes effect
                 await self._follow()
         except asyncio.CancelledError:
             await self._speak_last()

@@ -304,3 +304,14 @@ async def test_a_server_that_stops_opens_no_stream(door: GraphQLHTTP) -> None:
     answer = await AsgiClient(door).get(EVENTS, query=FRAMES)
 
     assert (answer.status, answer.header("retry-after")) == (503, "1")
+
+
+async def test_a_stream_that_was_being_opened_while_the_server_stopped_ends_at_once(
+    door: GraphQLHTTP, slow: sample.Slow
+) -> None:
+    async with reading(door, query="subscription { late }") as reader:
+        await slow.started.wait()
+        door.streams.end_all()
+        slow.release.set()
+
+        assert await reader.rest() == []
