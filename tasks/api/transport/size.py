@@ -1,7 +1,7 @@
 """Requests and handshakes with more headers than anybody may make us read: no server of ours has a limit of its own."""
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, cast
 
 from django.conf import settings
 
@@ -13,10 +13,10 @@ from tasks.api.transport.http.responses import Send, respond
 
 def has_too_many_headers(scope: Mapping[str, Any]) -> bool:
     """Tell whether the headers, names and values, are over MAX_HEADERS_BYTES."""
-    size = 0
+    size, limit = 0, cast("int", settings.MAX_HEADERS_BYTES)
     for name, value in scope["headers"]:
         size += len(name) + len(value)
-    return size > settings.MAX_HEADERS_BYTES
+    return size > limit
 
 
 async def refuse_headers(send: Send) -> None:
