@@ -179,7 +179,6 @@ WHITENOISE_IMMUTABLE_FILE_TEST = r"^/static/graphiql/.+-[\w-]{8}\.(js|css)$"
 DATA_UPLOAD_MAX_MEMORY_SIZE = MAX_BODY_BYTES
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = not DEBUG
 X_FRAME_OPTIONS = "DENY"
-SECURE_REDIRECT_EXEMPT = [r"^healthz$"]  # asked from inside, without TLS
 if TRUSTED_PROXIES > 0:
     SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
 CORS_ALLOW_HEADERS = [*default_headers, "last-event-id"]  # which fetch may send only where it is allowed
