@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 
 import environ
+from corsheaders.defaults import default_headers
 
 from tasks.errors import Misconfigured
 
@@ -79,6 +80,7 @@ WATCH_TOKENS_PER_USER = _rate("WATCH_TOKENS_PER_USER", "600/minute")
 
 INTROSPECTION = env.bool("INTROSPECTION", default=True)
 GRAPHIQL = env.bool("GRAPHIQL", default=True)
+MAX_HEADERS_BYTES = env.int("MAX_HEADERS_BYTES", default=32 * 1024)
 MAX_DOCUMENT_CHARACTERS = env.int("MAX_DOCUMENT_CHARACTERS", default=64 * 1024)
 MAX_TOKENS = env.int("MAX_TOKENS", default=2_000)
 MAX_DEFINITIONS = env.int("MAX_DEFINITIONS", default=50)
@@ -177,9 +179,9 @@ WHITENOISE_IMMUTABLE_FILE_TEST = r"^/static/graphiql/.+-[\w-]{8}\.(js|css)$"
 DATA_UPLOAD_MAX_MEMORY_SIZE = MAX_BODY_BYTES
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = not DEBUG
 X_FRAME_OPTIONS = "DENY"
-SECURE_REDIRECT_EXEMPT = [r"^healthz$"]  # asked from inside, without TLS
 if TRUSTED_PROXIES > 0:
     SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
+CORS_ALLOW_HEADERS = [*default_headers, "last-event-id"]  # which fetch may send only where it is allowed
 CORS_EXPOSE_HEADERS = ["retry-after", "www-authenticate"]
 SILENCED_SYSTEM_CHECKS = [
     "security.W005",  # HSTS for the domain's other hosts is not ours to decide

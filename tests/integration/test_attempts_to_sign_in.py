@@ -1,6 +1,7 @@
 """How often somebody may try to sign in; and what a new password, a stranger's session and a used token come to."""
 
 import asyncio
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from http.cookies import SimpleCookie
 from typing import Any
@@ -16,7 +17,7 @@ from tasks.api.execution import Documents
 from tasks.api.schema import schema
 from tasks.api.transport.http import GraphQLHTTP
 from tasks.api.viewer import ANONYMOUS, Viewers
-from tasks.errors import InvalidCredentials, RateLimited, Unauthenticated
+from tasks.errors import InvalidCredentials, InvalidRegistration, RateLimited, Unauthenticated
 from tasks.models import AccessToken, User
 from tasks.rates import RateLimiter
 from tests.asgi_client import AsgiClient
@@ -70,6 +71,16 @@ async def test_name_is_tried_so_often_whether_it_exists_or_not(
 
     assert [type(answer.errors[0]) for answer in answers] == [*[InvalidCredentials] * 3, *[RateLimited] * 2]
     assert len(hasher.worked) == 3  # whom we send away costs us nothing
+
+
+@pytest.mark.parametrize("way_in", [accounts.login, accounts.register])
+async def test_name_that_takes_minutes_to_normalise_is_not_normalised(way_in: Callable[..., Any]) -> None:
+    """Unicode sorts the marks on one letter by a method whose time is the square of their number, on our loop."""
+    async with asyncio.timeout(DEADLINE_SECONDS):
+        answer = await way_in("a" + "\u0315\u0300" * 120_000, PASSWORD)
+
+    assert answer.user is None
+    assert {type(error) for error in answer.errors} <= {InvalidCredentials, InvalidRegistration}
 
 
 @pytest.mark.usefixtures("ada")
