@@ -22,6 +22,7 @@ from tasks.api.execution import Documents, Limits, SharedExecutions  # noqa: E40
 from tasks.api.schema import schema  # noqa: E402
 from tasks.api.transport.http import Door, GraphQLHTTP, Streams  # noqa: E402
 from tasks.api.transport.rules import SocketRules  # noqa: E402
+from tasks.api.transport.size import has_too_many_headers, refuse_headers  # noqa: E402
 from tasks.api.transport.socket import GraphQLSocket, refuse_socket  # noqa: E402
 from tasks.api.viewer import Viewers  # noqa: E402
 from tasks.errors import StoreUnavailable  # noqa: E402
@@ -46,7 +47,9 @@ graphql_socket = GraphQLSocket.as_asgi(socket_rules)
 
 async def http(scope: Scope, receive: Receive, send: Send) -> None:
     """Django's own way costs a thread and ten times the time for each request, so `/graphql` does not take it."""
-    if scope["path"] in health.PATHS:
+    if has_too_many_headers(scope):
+        await refuse_headers(send)
+    elif scope["path"] in health.PATHS:
         await health.health(scope, send)
     else:
         await (graphql_http if scope["path"] in GRAPHQL_PATHS else django_application)(scope, receive, send)
@@ -54,7 +57,8 @@ async def http(scope: Scope, receive: Receive, send: Send) -> None:
 
 async def websocket(scope: Scope, receive: Receive, send: Send) -> None:
     """A socket anywhere but at `/graphql` is refused before it opens."""
-    await (graphql_socket if scope["path"] in GRAPHQL_PATHS else refuse_socket)(scope, receive, send)
+    is_ours = scope["path"] in GRAPHQL_PATHS and not has_too_many_headers(scope)
+    await (graphql_socket if is_ours else refuse_socket)(scope, receive, send)
 
 
 async def start_listening() -> None:

@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 
 import environ
+from corsheaders.defaults import default_headers
 
 from tasks.errors import Misconfigured
 
@@ -71,21 +72,22 @@ RETENTION_SECONDS = env.float("RETENTION_SECONDS", default=30 * 24 * 3600.0)
 REGISTRATION_OPEN = env.bool("REGISTRATION_OPEN", default=DEBUG)
 TOKEN_LIFETIME_SECONDS = env.int("TOKEN_LIFETIME_SECONDS", default=30 * 24 * 3600)
 MAX_WATCH_TOKEN_SECONDS = env.float("MAX_WATCH_TOKEN_SECONDS", default=7 * 24 * 3600.0)
-LOGIN_ATTEMPTS_PER_ADDRESS = _rate("LOGIN_ATTEMPTS_PER_ADDRESS", "60/minute")
+LOGIN_ATTEMPTS_PER_ADDRESS = _rate("LOGIN_ATTEMPTS_PER_ADDRESS", "600/minute")
 LOGIN_ATTEMPTS_PER_NAME = _rate("LOGIN_ATTEMPTS_PER_NAME", "10/minute;100/hour")
 WATCH_TOKENS_PER_USER = _rate("WATCH_TOKENS_PER_USER", "600/minute")
 
 # --- limits on what is asked; `tasks.api.execution.limits` says what each counts -------------------------------------
 
-INTROSPECTION = env.bool("INTROSPECTION", default=DEBUG)
-GRAPHIQL = env.bool("GRAPHIQL", default=DEBUG)
+INTROSPECTION = env.bool("INTROSPECTION", default=True)
+GRAPHIQL = env.bool("GRAPHIQL", default=True)
+MAX_HEADERS_BYTES = env.int("MAX_HEADERS_BYTES", default=32 * 1024)
 MAX_DOCUMENT_CHARACTERS = env.int("MAX_DOCUMENT_CHARACTERS", default=64 * 1024)
 MAX_TOKENS = env.int("MAX_TOKENS", default=2_000)
 MAX_DEFINITIONS = env.int("MAX_DEFINITIONS", default=50)
 MAX_DIRECTIVES = env.int("MAX_DIRECTIVES", default=50)
 MAX_DEPTH = env.int("MAX_DEPTH", default=15)
 MAX_ALIASES = env.int("MAX_ALIASES", default=100)
-MAX_ROOT_FIELDS = env.int("MAX_ROOT_FIELDS", default=20)
+MAX_ROOT_FIELDS = env.int("MAX_ROOT_FIELDS", default=50)
 MAX_FIELDS = env.int("MAX_FIELDS", default=5_000)
 MAX_OVERLAPS = env.int("MAX_OVERLAPS", default=10_000)
 MAX_COMPLEXITY = env.int("MAX_COMPLEXITY", default=18_000)
@@ -177,9 +179,9 @@ WHITENOISE_IMMUTABLE_FILE_TEST = r"^/static/graphiql/.+-[\w-]{8}\.(js|css)$"
 DATA_UPLOAD_MAX_MEMORY_SIZE = MAX_BODY_BYTES
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = not DEBUG
 X_FRAME_OPTIONS = "DENY"
-SECURE_REDIRECT_EXEMPT = [r"^healthz$"]  # asked from inside, without TLS
 if TRUSTED_PROXIES > 0:
     SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
+CORS_ALLOW_HEADERS = [*default_headers, "last-event-id"]  # which fetch may send only where it is allowed
 CORS_EXPOSE_HEADERS = ["retry-after", "www-authenticate"]
 SILENCED_SYSTEM_CHECKS = [
     "security.W005",  # HSTS for the domain's other hosts is not ours to decide
@@ -257,5 +259,4 @@ CELERY_WORKER_REDIRECT_STDOUTS = False
 CELERY_WORKER_HIJACK_ROOT_LOGGER = False
 CELERY_WORKER_SEND_TASK_EVENTS = False
 CELERY_WORKER_ENABLE_REMOTE_CONTROL = False  # what workers do is in the database
-CELERY_WORKER_CANCEL_LONG_RUNNING_TASKS_ON_CONNECTION_LOSS = False
 CELERY_ENABLE_UTC = True

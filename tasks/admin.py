@@ -8,7 +8,7 @@ from django.contrib.auth.admin import UserAdmin
 from django.core.exceptions import ValidationError
 from django.http import HttpRequest
 
-from tasks.accounts import refused_for_blocking
+from tasks.accounts import forgive_blocking, refused_for_blocking
 from tasks.api.transport.address import address
 from tasks.models import AccessToken, Attempt, Task, User
 
@@ -21,7 +21,9 @@ class LimitedLoginForm(AdminAuthenticationForm):
         username = User.normalize_username(self.cleaned_data.get("username") or "")
         if refused_for_blocking(_address(self.request), username) is not None:
             raise ValidationError("Too many attempts to sign in, try again later.", code="rate_limited")
-        return super().clean()
+        cleaned = super().clean()
+        forgive_blocking(username)
+        return cleaned
 
 
 def _address(request: HttpRequest | None) -> str | None:

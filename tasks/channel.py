@@ -59,7 +59,8 @@ def publish(events: Sequence[Event]) -> None:
 
 def flush(timeout_seconds: float) -> None:
     """Wait until what was published is sent or given up, for a process that is about to end."""
-    _publisher().flush(timeout_seconds)
+    if _current is not None and _current.pid == os.getpid():
+        _current.flush(timeout_seconds)
 
 
 class Listener:
@@ -115,21 +116,23 @@ class _Publisher:
         self._waiting: deque[Event] = deque(maxlen=MAX_WAITING_EVENTS)
         self._awake = threading.Event()
         self._hurry = threading.Event()
-        self._idle = threading.Event()
-        self._idle.set()
+        self._flushed: deque[threading.Event] = deque()
         self._send = _sender()
         self._is_away = False
         threading.Thread(target=self._run, name="publisher", daemon=True).start()
 
     def put(self, events: Sequence[Event]) -> None:
         self._waiting.extend(events)
-        self._idle.clear()
         if any(event.kind != EventKind.STATUS or event.status != TaskStatus.RUNNING for event in events):
             self._hurry.set()
         self._awake.set()
 
     def flush(self, timeout_seconds: float) -> None:
-        self._idle.wait(timeout_seconds)
+        done = threading.Event()
+        self._flushed.append(done)
+        self._hurry.set()
+        self._awake.set()
+        done.wait(timeout_seconds)
 
     def _note(self, error: Exception | None) -> None:
         """Log the beginning and the end of an outage, not each message that it costs."""
@@ -145,6 +148,8 @@ class _Publisher:
             self._hurry.wait(LINGER_SECONDS)
             self._awake.clear()
             self._hurry.clear()
+            # Noted first: they wait for what was put before them, and that is there by now.
+            flushed = [self._flushed.popleft() for _ in range(len(self._flushed))]
             while self._waiting:
                 events = [self._waiting.popleft() for _ in range(min(EVENTS_AT_ONCE, len(self._waiting)))]
                 message = {"type": "tasks.events", "events": [_encoded(event) for event in events]}
@@ -155,8 +160,8 @@ class _Publisher:
                     self._note(error)
                 else:
                     self._note(None)
-            if not self._awake.is_set():
-                self._idle.set()
+            for done in flushed:
+                done.set()
 
 
 def _sender() -> Callable[[Message], None]:

@@ -79,9 +79,28 @@ class RateLimiter:
         """Do the same as `hit` from the event loop, which goes on meanwhile."""
         if not limit:
             return None
+        return await asyncio.get_running_loop().run_in_executor(self._asking(), self.hit, scope, key, limit)
+
+    def _asking(self) -> ThreadPoolExecutor:
         if self._threads is None:
             self._threads = ThreadPoolExecutor(ASKING_THREADS, thread_name_prefix="rates")
-        return await asyncio.get_running_loop().run_in_executor(self._threads, self.hit, scope, key, limit)
+        return self._threads
+
+    def forget(self, scope: str, key: str, limit: str) -> None:
+        """Begin to count anew. Blocks as `hit`; where Redis is away nothing is forgotten."""
+        ask_again_at = self._ask_again_at
+        if not limit or (ask_again_at is not None and monotonic() < ask_again_at):
+            return
+        try:
+            for window in _parsed(limit):
+                self._windows.clear(window, scope, key)
+        except RedisError as error:
+            self._note_outage(error)
+
+    async def forget_async(self, scope: str, key: str, limit: str) -> None:
+        """Do the same as `forget` from the event loop, which goes on meanwhile."""
+        if limit:
+            await asyncio.get_running_loop().run_in_executor(self._asking(), self.forget, scope, key, limit)
 
     def count(self, scope: str, key: str, number: int, per_minute: int) -> "Room | None":
         """Count what was let through already, and return what room is left; None where Redis is away. Blocks as `hit`.

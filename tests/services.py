@@ -65,8 +65,6 @@ class Services:
             # Tests log in as often as they like, all from one address; those of the limits set their own.
             LOGIN_ATTEMPTS_PER_ADDRESS="",
             LOGIN_ATTEMPTS_PER_NAME="",
-            INTROSPECTION="1",
-            GRAPHIQL="1",
             DJANGO_SETTINGS_MODULE="project.settings",
         )
         (self.directory / "data").mkdir()

@@ -32,10 +32,24 @@ def refused_for_blocking(address: str | None, username: str | None) -> float | N
     return None
 
 
+async def forgive(username: str) -> None:
+    """Forget the attempts under a name: who knows its password may sign in as often as they like."""
+    await rates.limiter().forget_async(*_of_name(username))
+
+
+def forgive_blocking(username: str) -> None:
+    """Do the same away from the event loop."""
+    rates.limiter().forget(*_of_name(username))
+
+
 def _counts(address: str | None, username: str | None) -> Iterator[Count]:
     if address is not None:
         yield "login-address", address, settings.LOGIN_ATTEMPTS_PER_ADDRESS
     if username is not None:
-        # Names come in any length; keys of Redis had better not.
-        digest = hashlib.sha256(username.encode("utf-8", "replace")).hexdigest()
-        yield "login-name", digest, settings.LOGIN_ATTEMPTS_PER_NAME
+        yield _of_name(username)
+
+
+def _of_name(username: str) -> Count:
+    # Names come in any length; keys of Redis had better not.
+    digest = hashlib.sha256(username.encode("utf-8", "replace")).hexdigest()
+    return "login-name", digest, settings.LOGIN_ATTEMPTS_PER_NAME

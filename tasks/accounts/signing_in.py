@@ -17,11 +17,13 @@ from django.db import IntegrityError, transaction
 from django.http import HttpRequest
 
 from tasks import database
-from tasks.accounts.attempts import refused_for
+from tasks.accounts.attempts import forgive, refused_for
 from tasks.accounts.hashing import hashing
 from tasks.errors import Forbidden, InvalidCredentials, InvalidRegistration, RateLimited, UserError
 from tasks.models import AccessToken, User
 
+USERNAME = User._meta.get_field("username")  # noqa: SLF001 - Django's documented way to fields
+MAX_USERNAME_CHARACTERS = USERNAME.max_length or 150
 MAX_PASSWORD_CHARACTERS = 1_024
 TOKEN_BYTES = 32
 BUSY_SECONDS = 2.0
@@ -66,7 +68,8 @@ async def register(
     seconds = await refused_for(address, None)
     if seconds is not None:
         return _too_often(seconds)
-    username = User.normalize_username(username)
+    if len(username) <= MAX_USERNAME_CHARACTERS:  # to normalise some that are longer takes minutes
+        username = User.normalize_username(username)
     hashed = await hashing(_hashed, username, password)
     if hashed is None:
         return _failed(_busy())
@@ -89,10 +92,11 @@ async def login(
     """Sign a user in. `session_key` is the browser's present one: a new session takes its place.
 
     An unknown name, a wrong password and a user who is not active get the same answer after the same work. Attempts
-    are limited per `address` of the client, where it is given, and per name, whether there is such a user or not.
+    are limited per `address` of the client, where it is given, and per name, whether there is such a user or not; under
+    a name those count that have failed since the last that did not.
     """
-    if not _is_storable(username):
-        username = ""
+    if not _is_storable(username) or len(username) > MAX_USERNAME_CHARACTERS:
+        username = ""  # nobody's
     if not _is_storable(password) or len(password) > MAX_PASSWORD_CHARACTERS:
         password = secrets.token_urlsafe()  # nobody's, and as much work to find that out
     username = User.normalize_username(username)
@@ -104,6 +108,7 @@ async def login(
         return _failed(_busy())
     if not isinstance(user, User):
         return _failed(InvalidCredentials("unknown name or wrong password", ["input"]))
+    await forgive(username)
     return await database.write(_signed_in, user, session_key, with_session)
 
 
@@ -147,14 +152,14 @@ def _faults(username: str, password: str) -> list[UserError]:
         faults.append(("username", "the name has a NUL or half a surrogate pair in it"))
     else:
         try:
-            User._meta.get_field("username").clean(username, None)  # noqa: SLF001 - Django's documented way to fields
+            USERNAME.clean(username, None)
         except ValidationError as error:
             faults += [("username", message) for message in error.messages]
     if not _is_storable(password) or len(password) > MAX_PASSWORD_CHARACTERS:
         faults.append(("password", f"expected at most {MAX_PASSWORD_CHARACTERS} characters, none of them a NUL"))
     else:
         try:
-            validate_password(password, User(username=username))
+            validate_password(password, User(username=username[:MAX_USERNAME_CHARACTERS]))
         except ValidationError as error:
             faults += [("password", message) for message in error.messages]
     return [InvalidRegistration(message, ["input", name]) for name, message in faults]

@@ -8,15 +8,12 @@ from collections.abc import AsyncIterator, Callable, Coroutine
 from typing import Any, ParamSpec, TypeVar
 from uuid import UUID
 
-from django.conf import settings
-
 from tasks import channel, database
 from tasks.errors import StoreUnavailable
-from tasks.hub import lookups, position, tail
 from tasks.hub.audience import Audience
 from tasks.hub.frames import Released, position_frame
 from tasks.hub.intake import Intake
-from tasks.models import Event
+from tasks.hub.reading import LogReader
 from tasks.models.snapshots import TaskSnapshot
 
 logger = logging.getLogger(__name__)
@@ -24,12 +21,8 @@ logger = logging.getLogger(__name__)
 P = ParamSpec("P")
 T = TypeVar("T")
 
-SOON_SECONDS = 0.05
-"""How long what is missing may still come by itself before it is read."""
 JOIN_SECONDS = 3.0
 """How long a start waits for the channel layer before it goes on with the log alone."""
-SETTLE_SECONDS = 0.5
-"""How long a start waits for the transactions that are open."""
 QUIET_SECONDS = 15.0
 """How often a feed is told where it may resume from, while it has nothing else to tell."""
 MAX_BACK_OFF_SECONDS = 5.0
@@ -46,22 +39,12 @@ class Hub:
         self.audience = Audience()
         self.is_listening = False
         """True while the channel layer brings events."""
-        self._intake: Intake | None = None
+        self._log = LogReader(self.audience)
         self._start_task: asyncio.Task[None] | None = None
         self._stop_task: asyncio.Task[None] | None = None
         self._tasks: list[asyncio.Task[None]] = []
         self._is_ready = False
         self._joined = asyncio.Event()
-        self._wants_read = asyncio.Event()
-        self._wants_round = asyncio.Event()
-        self._soon: asyncio.TimerHandle | None = None
-        self._pace = SOON_SECONDS
-        self._server = ""
-        self._is_away = False
-        self._proved = 0
-        """The count of opened connections up to which all are known to lead to the log of this epoch."""
-        self._proof: asyncio.Future[None] | None = None
-        self._read_on_at = 0.0
 
     # ---- its life --------------------------------------------------------------------------------------------------
 
@@ -73,7 +56,7 @@ class Hub:
     @property
     def lag_seconds(self) -> float:
         """How long ago it was last known that nothing in the log is unread. Await `ready` first."""
-        return asyncio.get_running_loop().time() - self._read_on_at
+        return self._log.lag_seconds
 
     async def ready(self) -> None:
         """Return once nothing can pass unseen any more. Starts the hub; costs nothing once it runs.
@@ -93,13 +76,10 @@ class Hub:
         self._tasks = []
         await _cancel(running)
         self._start_task = None
-        self._settle_proof(StoreUnavailable("this server stops, resume from your last cursor"))
-        if self._soon is not None:
-            self._soon.cancel()
-            self._soon = None
+        error = StoreUnavailable("this server stops, resume from your last cursor")
         for watcher in self.audience.everybody():
-            watcher.on_fault(StoreUnavailable("this server stops, resume from your last cursor"))
-        self._intake = None
+            watcher.on_fault(error)
+        self._log.stop(error)
 
     # ---- what it knows ---------------------------------------------------------------------------------------------
 
@@ -125,11 +105,8 @@ class Hub:
         `StoreUnavailable` where the database can't be reached.
         """
         found = await database.read(fn, *args, **kwargs)
-        while self._is_ready and database.connections_opened() != self._proved:
-            if self._proof is None:
-                self._proof = asyncio.get_running_loop().create_future()
-            self._wants_round.set()
-            await asyncio.shield(self._proof)
+        while self._is_ready and not self._log.is_proved:
+            await self._log.prove()
         return found
 
     def introduce(self, task: TaskSnapshot, watcher: Any) -> None:
@@ -138,8 +115,8 @@ class Hub:
 
     def expect(self, task: TaskSnapshot) -> None:
         """Be ready for a task that this process is about to store. Costs nothing where nobody wants to know of it."""
-        if self._is_ready and self._intake is not None:
-            self._intake.expect(task)
+        if self._is_ready:
+            self._running().expect(task)
 
     def told_above(self, mark: int) -> set[int]:
         """The ids told lately that a cursor at `mark` does not cover."""
@@ -175,13 +152,9 @@ class Hub:
             self._run(self._listen())
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(self._joined.wait(), JOIN_SECONDS)
-            self._proved = database.connections_opened()
-            await self._begin_log()
-            while await self._round():
-                pass
-            self._read_on_at = asyncio.get_running_loop().time()
-            self._run(self._tail())
-            self._run(self._read())
+            await self._log.begin()
+            self._run(self._log.keep_up())
+            self._run(self._log.fetch())
             self._run(self._tell_positions())
             self._is_ready = True
         except BaseException:
@@ -190,12 +163,6 @@ class Hub:
             raise
         finally:
             self._start_task = None
-
-    async def _begin_log(self) -> None:
-        """Find the epoch, and an id below which nothing can appear any more."""
-        _, self._server = await database.read(position.head_and_server)
-        epoch = await database.write(position.bind_epoch)
-        self._intake = Intake(self.audience, epoch, await _find_floor())
 
     def _run(self, work: Coroutine[Any, Any, None]) -> None:
         task = asyncio.create_task(work)
@@ -211,9 +178,10 @@ class Hub:
         self._stop_task = asyncio.create_task(self.stop())
 
     def _running(self) -> Intake:
-        if self._intake is None:
+        intake = self._log.intake
+        if intake is None:
             raise RuntimeError("the hub is not running: expected `await hub.ready()` before its first use")
-        return self._intake
+        return intake
 
     # ---- the channel layer -----------------------------------------------------------------------------------------
 
@@ -224,122 +192,16 @@ class Hub:
                 async with channel.Listener() as listener:
                     self.is_listening = True
                     self._joined.set()
-                    self._wants_round.set()
+                    self._log.look_soon()
                     back_off = 0.1
                     while True:
-                        self._arrive(await listener.receive())
+                        self._log.arrive(await listener.receive())
             except Exception as error:  # noqa: BLE001 - whatever a layer raises, the log has the events
                 logger.warning("channel layer away: %r; live updates come from the log meanwhile", error)
             self.is_listening = False
             self._joined.set()
             await asyncio.sleep(back_off)
             back_off = min(back_off * 2, MAX_BACK_OFF_SECONDS)
-
-    def _arrive(self, events: list[Event]) -> None:
-        intake = self._intake
-        if intake is None:
-            # What is stored before the log's end has been found will be found with it.
-            return
-        intake.arrive(events)
-        self._ask(intake)
-
-    def _ask(self, intake: Intake) -> None:
-        """Have read what the intake lacks."""
-        if intake.is_wanting:
-            self._wants_read.set()
-        if intake.ids.has_holes and self._soon is None:
-            self._soon = asyncio.get_running_loop().call_later(self._pace, self._now)
-
-    def _now(self) -> None:
-        self._soon = None
-        self._wants_round.set()
-
-    # ---- the log ---------------------------------------------------------------------------------------------------
-
-    async def _read(self) -> None:
-        """Read what live delivery lacks, all that is lacking at a time in one go."""
-        while True:
-            await self._wants_read.wait()
-            self._wants_read.clear()
-            intake = self._running()
-            while (wanted := intake.wanted()) is not None:
-                try:
-                    found = await database.read(lookups.find, wanted)
-                except StoreUnavailable:
-                    await asyncio.sleep(settings.TAIL_SECONDS)
-                    continue
-                if intake is not self._intake:
-                    break
-                intake.supply(wanted, found)
-                self._ask(intake)
-
-    async def _tail(self) -> None:
-        """Read on at the log's end: now and then, and soon after something is found to be missing."""
-        while True:
-            with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(settings.TAIL_SECONDS):
-                    await self._wants_round.wait()
-            self._wants_round.clear()
-            opened = database.connections_opened()
-            try:
-                while await self._round():
-                    pass
-                self._is_away = False
-                self._proved = opened
-                self._settle_proof(None)
-                self._read_on_at = asyncio.get_running_loop().time()
-            except StoreUnavailable as error:
-                self._settle_proof(error)
-                if not self._is_away:
-                    logger.warning("database away: live updates go on as far as the channel layer brings them")
-                self._is_away = True
-
-    def _settle_proof(self, error: Exception | None) -> None:
-        proof, self._proof = self._proof, None
-        if proof is None:
-            return
-        if error is None:
-            proof.set_result(None)
-        else:
-            proof.set_exception(error)
-
-    async def _round(self) -> bool:
-        """Look at the log's end once. True: there is more to read."""
-        intake = self._running()
-        ids = intake.ids
-        top, mark = ids.highest, ids.mark
-        holes = ids.missing(tail.HOLES_AT_ONCE)
-        look = await database.read(tail.read_round, holes, top, ids.awaited(), ids.has_unnoted(top))
-        if look.position is not None and look.position.server != self._server:
-            # Our connections are new ones: what they lead to may be another database.
-            await self._check_epoch(await database.write(position.bind_epoch))
-            self._server = look.position.server
-            return True
-        if look.position is None or look.position.head < top:
-            # Ids that were handed out are not any more: an older state of the database was restored.
-            await self._check_epoch(await database.write(position.new_epoch, intake.epoch))
-            return True
-        if look.position.epoch != intake.epoch:
-            await self._check_epoch(look.position.epoch)
-            return True
-        intake.arrive(look.events)
-        if look.horizon == tail.EVER:
-            ids.note(0, top)
-        ids.give_up(look.horizon, look.read_through)
-        if look.number is not None:
-            ids.note(look.number, top)
-        self._pace = SOON_SECONDS if ids.mark > mark else min(self._pace * 2, settings.TAIL_SECONDS)
-        self._ask(intake)
-        return look.has_more
-
-    async def _check_epoch(self, epoch: UUID) -> None:
-        """Begin again with another log, and have everybody told."""
-        if epoch == self._running().epoch:
-            return
-        logger.warning("the event log has a new epoch: subscriptions go on with a gap")
-        await self._begin_log()
-        for watcher in self.audience.everybody():
-            watcher.on_new_epoch()
 
     async def _tell_positions(self) -> None:
         while True:
@@ -378,20 +240,6 @@ def current_hub() -> Hub:
     if hub is None:
         hub = _hubs[loop] = Hub()
     return hub
-
-
-async def _find_floor() -> int:
-    """An id below which nothing can appear: the log's end, once all who may hold an earlier id have ended."""
-    found = await database.read(position.log_position)
-    floor = await database.read(tail.last_visible, found.pruned_through if found is not None else 0)
-    # The number is drawn after the id was handed out, so that whoever holds an id below it has a lower number.
-    number = await database.read(tail.draw_number)
-    deadline = asyncio.get_running_loop().time() + SETTLE_SECONDS
-    while not await database.read(tail.is_settled, number):
-        if asyncio.get_running_loop().time() > deadline:
-            return await database.read(tail.settled_floor, floor)
-        await asyncio.sleep(SOON_SECONDS / 2)
-    return floor
 
 
 async def _cancel(tasks: list[asyncio.Task[None]]) -> None:

@@ -12,6 +12,7 @@ from tasks.errors import StoreUnavailable, TaskfeedError
 from tasks.hub import position
 from tasks.hub.frames import Frame, Released, Sink
 from tasks.hub.hub import Hub
+from tasks.hub.sinks import NO_SINK, PulledFrames
 from tasks.status import EventKind
 
 logger = logging.getLogger(__name__)
@@ -24,9 +25,6 @@ Kinds = frozenset[EventKind] | frozenset[str]
 MAX_EARLY = 256
 MAX_EARLY_BYTES = 1024 * 1024
 """Events that are kept while a source reads from the log. Beyond either it reads them from the log as well."""
-MAX_PULLED = 256
-MAX_PULLED_BYTES = 1024 * 1024
-"""Frames that wait for an `async for`."""
 RETRY_SECONDS = 1.0
 
 
@@ -53,7 +51,7 @@ class EventSource(ABC, AsyncIterator[Frame]):
     def __init__(self, hub: Hub) -> None:
         self._hub = hub
         self._phase = Phase.NEW
-        self._sink: Sink = _NO_SINK
+        self._sink: Sink = NO_SINK
         self._task: asyncio.Task[None] | None = None
         self._early: deque[Released] | None = None
         self._early_bytes = 0
@@ -78,7 +76,7 @@ class EventSource(ABC, AsyncIterator[Frame]):
         """Stop for good, at once and without a word."""
         task = self._task
         self._leave()
-        if isinstance(self._sink, _Pulled):
+        if isinstance(self._sink, PulledFrames):
             self._sink.end()
         if task is not None and task is not asyncio.current_task():
             await asyncio.wait([task])
@@ -88,8 +86,8 @@ class EventSource(ABC, AsyncIterator[Frame]):
 
     async def __anext__(self) -> Frame:
         if self._phase is Phase.NEW:
-            self.listen(_Pulled())
-        if not isinstance(self._sink, _Pulled):
+            self.listen(PulledFrames())
+        if not isinstance(self._sink, PulledFrames):
             raise TypeError("expected to be the only reader of this source: it pushes its frames into a sink")
         return await self._sink.get(self.resume)
 
@@ -222,71 +220,6 @@ class EventSource(ABC, AsyncIterator[Frame]):
         self._detach()
         if self._task is not None and self._task is not _current_task():
             self._task.cancel()
-
-
-class _Pulled:
-    """The sink of an `async for`."""
-
-    def __init__(self) -> None:
-        self._frames: deque[Frame] = deque()
-        self._bytes = 0
-        self._waiting: asyncio.Future[None] | None = None
-        self._has_ended = False
-        self._error: Exception | None = None
-        self._owes_resume = False
-
-    @property
-    def full(self) -> bool:
-        if len(self._frames) >= MAX_PULLED or self._bytes >= MAX_PULLED_BYTES:
-            self._owes_resume = True
-        return self._owes_resume
-
-    def put(self, frame: Frame) -> None:
-        self._frames.append(frame)
-        self._bytes += frame.weight
-        self._wake()
-
-    def end(self) -> None:
-        self._has_ended = True
-        self._wake()
-
-    def fail(self, error: Exception) -> None:
-        self._error = error
-        self.end()
-
-    async def get(self, resume: Callable[[], None]) -> Frame:
-        """Wait for the next frame; once half of them are taken, have the source go on."""
-        while not self._frames:
-            if self._has_ended:
-                error, self._error = self._error, None
-                raise error or StopAsyncIteration
-            self._waiting = asyncio.get_running_loop().create_future()
-            await self._waiting
-        frame = self._frames.popleft()
-        self._bytes -= frame.weight
-        if self._owes_resume and len(self._frames) <= MAX_PULLED // 2 and self._bytes <= MAX_PULLED_BYTES // 2:
-            self._owes_resume = False
-            resume()
-        return frame
-
-    def _wake(self) -> None:
-        if self._waiting is not None and not self._waiting.done():
-            self._waiting.set_result(None)
-
-
-class _NoSink:
-    """Before anybody listens."""
-
-    full = False
-
-    def put(self, frame: Frame) -> None: ...
-
-    def end(self) -> None: ...
-
-    def fail(self, error: Exception) -> None: ...
-
-
-_NO_SINK = _NoSink()
 
 
 def _current_task() -> "asyncio.Task[object] | None":

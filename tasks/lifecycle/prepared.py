@@ -47,9 +47,9 @@ def _execute(cursor: Any, sql: str, parameters: Sequence[Any]) -> None:
     name, definition, call = _statement(sql)
     try:
         uses_left = _uses_on(connection.connection)
-        left = uses_left.get(name)
+        left = uses_left.get(name, 0)
         if not left:
-            if left is not None:
+            if uses_left.pop(name, None) is not None:
                 cursor.execute(f"DEALLOCATE {name}")
             cursor.execute(definition)
             left = PLAN_USES

@@ -23,15 +23,20 @@ EVENTS_PRUNED_AT_ONCE = 5_000
 def register_worker(
     incarnation: UUID, *, name: str, queues: Sequence[str], concurrency: int, lease_seconds: float
 ) -> None:
-    """Note the start of a worker's main process; its lease runs from now."""
-    WorkerProcess.objects.create(
+    """Note the start of a worker's main process; its lease runs from now.
+
+    Again, after the answer was lost, it is noted once.
+    """
+    WorkerProcess.objects.update_or_create(
         incarnation=incarnation,
-        name=name,
-        queues=list(queues),
-        concurrency=concurrency,
-        started_at=Now(),
-        last_heartbeat_at=Now(),
-        lease_expires_at=Now() + timedelta(seconds=lease_seconds),
+        defaults={
+            "name": name,
+            "queues": list(queues),
+            "concurrency": concurrency,
+            "started_at": Now(),
+            "last_heartbeat_at": Now(),
+            "lease_expires_at": Now() + timedelta(seconds=lease_seconds),
+        },
     )
 
 

@@ -59,7 +59,7 @@ def _as_json(value: Any) -> Any:
         return value.hex
     if isinstance(value, datetime):
         return value.isoformat()
-    return f"\\x{value.hex()}" if isinstance(value, bytes) else value
+    return f"\\x{value.hex()}" if isinstance(value, bytes | memoryview) else value
 
 
 def _store_on_sqlite(tasks: Sequence[Task]) -> list[Any]:

@@ -14,7 +14,7 @@ from tasks.worker.process import place
 logger = logging.getLogger(__name__)
 
 BURST_SECONDS: Final = 0.5
-"""How long a child goes on taking messages by itself, so that Celery soon has its say again: a shutdown, a limit."""
+"""How long a child goes on taking messages by itself, so that Celery soon has its say again."""
 
 
 @shared_task(name="tasks.run", ignore_result=True, max_retries=0)
@@ -22,7 +22,7 @@ def run(task_id: str) -> None:
     """Attempt the task, if it is there to be claimed. Whatever comes of it is recorded with the task, never here.
 
     While short tasks wait, this child then takes the next message itself: through the main process, each would cost
-    as much again as the attempt.
+    as much again as the attempt. A worker that stops takes none any more.
 
     The message is gone from the broker once a worker has it. If that worker dies before the claim, upkeep finds the
     task still waiting, and sends another.
@@ -36,4 +36,5 @@ def run(task_id: str) -> None:
     ends_at = time.monotonic() + BURST_SECONDS
     while due is not None:
         attempt.run(due, here)
-        due = broker.take(here.queues) if time.monotonic() < ends_at else None
+        takes_more = time.monotonic() < ends_at and not here.slot.is_stop_asked
+        due = broker.take(here.queues) if takes_more else None

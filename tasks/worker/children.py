@@ -105,7 +105,8 @@ class Children:
             return is_work_lost
 
     def stop_within(self, seconds: float) -> None:
-        """End what still runs after that time. Asked again, the earlier end counts."""
+        """Have the children begin nothing new, and end what still runs after that time. The earliest end counts."""
+        self._slots.ask_stop()
         self._end_all_at = min(time.monotonic() + seconds, self._end_all_at or math.inf)
 
     def is_settled(self) -> bool:

@@ -19,6 +19,8 @@ _CANCEL: Final = slice(24, 40)
 _TIMES_OUT_AT: Final = 40
 _INTENDED: Final = slice(48, 64)
 _NOTHING: Final = bytes(16)
+_STOP: Final = slice(-1, None)
+"""Behind all slots: one byte for the whole worker."""
 
 
 class Slot:
@@ -29,6 +31,7 @@ class Slot:
 
     def __init__(self, shared: mmap.mmap, number: int) -> None:
         self._memory = memoryview(shared)[number * _SIZE : (number + 1) * _SIZE]
+        self._stop = memoryview(shared)[_STOP]
 
     # ---- written by the child -------------------------------------------------------------------------------------
 
@@ -63,6 +66,11 @@ class Slot:
     def is_cancel_asked(self, claim: bytes) -> bool:
         """Whether the main process has passed on a cancel for this very claim."""
         return self._memory[_CANCEL] == claim
+
+    @property
+    def is_stop_asked(self) -> bool:
+        """Whether the worker stops, so that this child is to begin nothing new."""
+        return self._stop[0] != 0
 
     # ---- read and written by the main process ---------------------------------------------------------------------
 
@@ -102,7 +110,8 @@ class Slots:
     """All slots of one worker, numbered as Celery numbers its pool children: a child's replacement takes its number."""
 
     def __init__(self, count: int = 1024) -> None:
-        shared = mmap.mmap(-1, count * _SIZE)
+        shared = mmap.mmap(-1, count * _SIZE + 1)
+        self._stop = memoryview(shared)[_STOP]
         self._slots = [Slot(shared, number) for number in range(count)]
 
     def __getitem__(self, number: int) -> Slot:
@@ -111,3 +120,7 @@ class Slots:
     def occupied(self) -> list[Slot]:
         """Return the slots that a child has taken."""
         return [slot for slot in self._slots if slot.pid]
+
+    def ask_stop(self) -> None:
+        """Tell all children, those that come later too, to begin nothing new."""
+        self._stop[0] = 1

@@ -1,4 +1,4 @@
-"""Kombu's Redis transport with two economies and two faults mended, for the main process of a worker.
+"""Kombu's Redis transport with two economies, and a pause cut short, for the main process of a worker.
 
 A message only says that a task is due: its row says whether it still is, and upkeep sends again what the broker, or a
 worker that died, has lost. So nothing is acknowledged, and what kombu keeps about unacknowledged messages in Redis, two
@@ -9,19 +9,18 @@ from typing import Any
 
 from kombu import Connection
 from kombu.transport import redis
-from redis.exceptions import ConnectionError as BrokerAway
 
 
 class Channel(redis.Channel):
-    """A channel whose client lives as long as its connection pool, and which knows when it has lost its connection."""
+    """A channel that acknowledges nothing, and whose client lives as long as its connection pool."""
 
     _standing: Any = None
 
     def _create_client(self, asynchronous: bool = False) -> Any:
         """Return the standing client.
 
-        Kombu makes a new one for each delivery and each acknowledgement, 130 microseconds each time; but a client holds
-        nothing except its pool, so one will do.
+        Kombu makes a new one for each use, 130 microseconds each time; but a client holds nothing except its pool, so
+        one will do.
         """
         if asynchronous:
             return super()._create_client(asynchronous=True)  # type: ignore[misc]  # not in the stubs
@@ -38,15 +37,6 @@ class Channel(redis.Channel):
 
     def basic_reject(self, delivery_tag: str, requeue: bool = False) -> None:
         """Do nothing: what becomes of the task is decided by its row."""
-
-    def _connparams(self, asynchronous: bool = False) -> Any:
-        """Return how to connect. Raises BrokerAway where the connection was given up, which Celery knows how to bear.
-
-        With a message unacknowledged when Redis goes, kombu 5.7 raises an AttributeError here, and the worker ends.
-        """
-        if getattr(self.connection, "client", None) is None:
-            raise BrokerAway("the channel has outlived its connection to the broker")
-        return super()._connparams(asynchronous)  # type: ignore[misc]  # not in the stubs
 
 
 class Transport(redis.Transport):

@@ -35,7 +35,16 @@ from tasks.status import FailureCode, LogLevel, TaskStatus
 SCHEMA: Final = schema._schema  # noqa: SLF001 - Strawberry has no public name for it
 _AMPLE = 10**9
 DOCUMENTS: Final = Documents(
-    schema, Limits(max_tokens=_AMPLE, max_depth=50, max_aliases=_AMPLE, max_fields=_AMPLE, max_overlaps=_AMPLE)
+    schema,
+    Limits(
+        max_tokens=_AMPLE,
+        max_characters=_AMPLE,
+        max_depth=50,
+        max_aliases=_AMPLE,
+        max_fields=_AMPLE,
+        max_overlaps=_AMPLE,
+        max_complexity=_AMPLE,
+    ),
 )
 DEPTH: Final = 7
 """Enough from a root field over a page, a node, an event and a failure down to its code."""

@@ -6,7 +6,7 @@ from typing import Any
 from uuid import uuid4
 
 import pytest
-from channels.layers import channel_layers
+from channels.layers import InMemoryChannelLayer, channel_layers
 from pytest_django.fixtures import Settings
 
 from tasks import channel
@@ -62,6 +62,34 @@ async def test_all_listeners_hear_everything_in_order():
             heard.append(ids)
 
     assert heard == [list(range(1, 501))] * 2
+
+
+class Ledger(InMemoryChannelLayer):  # type: ignore[misc]  # Channels is untyped
+    """A layer that notes how many messages it was given."""
+
+    given = 0
+
+    async def group_send(self, group: str, message: dict[str, Any]) -> None:
+        """Pass it on, and count it."""
+        await super().group_send(group, message)
+        Ledger.given += 1
+
+
+def test_what_was_published_before_a_flush_is_sent_when_it_returns(settings: Settings, monkeypatch: pytest.MonkeyPatch):
+    """Also the news that an attempt has begun, which else waits for what follows."""
+    settings.CHANNEL_LAYERS = {"default": {"BACKEND": f"{__name__}.Ledger"}}
+    monkeypatch.setattr(channel_layers, "backends", {})
+    monkeypatch.setattr(channel, "_current", None)
+    monkeypatch.setattr(channel, "LINGER_SECONDS", 60.0)
+    monkeypatch.setattr(Ledger, "given", 0)
+
+    given = []
+    for _ in range(200):
+        channel.publish([new_event()])
+        channel.flush(10.0)
+        given.append(Ledger.given)
+
+    assert given == list(range(1, 201))
 
 
 async def test_a_listener_says_that_the_layer_is_away(settings: Settings, monkeypatch: pytest.MonkeyPatch):

@@ -90,7 +90,7 @@ async def test_database_that_turns_out_to_be_another_one_is_noticed_by_hubs_that
     feed = await feed_of(hub, owner)
     await do(lambda: EventLog.objects.update(bound_to="1/1/1"))
 
-    hub._server = "as it was before a fail-over"  # noqa: SLF001 - there is one server only
+    hub._log._server = "as it was before a fail-over"  # noqa: SLF001 - there is one server only
     await feed.until(lambda: len(feed.frames) == 2)
 
     assert feed.kinds == ["POSITION", "EPOCH_CHANGED"]
@@ -103,7 +103,7 @@ async def test_nothing_is_told_of_another_database_under_the_old_epoch(hub: Hub,
     await do(tools.finished, task)
     cursor = (hub.epoch, hub.mark)
     await do(lambda: EventLog.objects.update(bound_to="1/1/1"))
-    hub._server = "as it was before a fail-over"  # noqa: SLF001 - there is one server only
+    hub._log._server = "as it was before a fail-over"  # noqa: SLF001 - there is one server only
 
     with pytest.raises(StoreUnavailable):
         await do(tools.end_session)

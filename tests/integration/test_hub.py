@@ -302,7 +302,7 @@ def test_holes_are_read_by_the_primary_key(owner: User, holes: list[tuple[int, i
 async def rounds(hub: Hub, count: int) -> None:
     """Wait until the hub has looked at the log's end so often again."""
     seen = 0
-    original = hub._round  # noqa: SLF001 - nothing announces it
+    original = hub._log._round  # noqa: SLF001 - nothing announces it
 
     async def counting() -> bool:
         nonlocal seen
@@ -310,6 +310,6 @@ async def rounds(hub: Hub, count: int) -> None:
         seen += 1
         return more
 
-    hub._round = counting  # type: ignore[method-assign]  # noqa: SLF001
+    hub._log._round = counting  # type: ignore[method-assign]  # noqa: SLF001
     await until(lambda: seen >= count)
-    hub._round = original  # type: ignore[method-assign]  # noqa: SLF001
+    hub._log._round = original  # type: ignore[method-assign]  # noqa: SLF001

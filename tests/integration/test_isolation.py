@@ -36,11 +36,9 @@ from tests.integration.marked import (
     viewer_of,
     watcher_of,
 )
+from tests.waiting import until
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("redis_url")]
-
-DEADLINE_SECONDS = 20.0
-
 # Of each root field the arguments with which to get at the victim's task. $task, $victim, $page (a cursor of the
 # victim's list), $event (the cursor of the victim's last event) and $start (of the log) are what has leaked; $own is
 # the attacker's own task.
@@ -151,12 +149,6 @@ async def leaked(victim: User, task: Task, own: Task) -> dict[str, str]:
 def document(name: str, arguments: str, leaked: Mapping[str, str]) -> str:
     root, _, field = name.partition(".")
     return f"{root.lower()} {{ {field}{Template(arguments).substitute(leaked)} {everything(FIELDS[name])} }}"
-
-
-async def until(fact: Callable[[], Any]) -> None:
-    async with asyncio.timeout(DEADLINE_SECONDS):
-        while not fact():  # noqa: ASYNC110 - nothing announces it
-            await asyncio.sleep(0.01)
 
 
 async def overheard(asked: str, viewer: Viewer, happening: Callable[[], Awaitable[int]]) -> list[Any]:

@@ -11,6 +11,7 @@ import pytest
 from django.db import connection
 from pytest_django.fixtures import Settings
 
+from project.asgi import http, websocket
 from tasks import accounts, database
 from tasks.accounts import AuthAnswer
 from tasks.api.execution import Documents, Limits, SharedExecutions
@@ -154,6 +155,38 @@ async def test_body_over_http(settings: Settings) -> None:
     response = await client_of(None).post({"query": "{ __typename }", "extensions": {"a": "x" * 1_000}})
 
     assert (response.status, response.json()["errors"][0]["extensions"]["code"]) == (413, "TOO_LARGE")
+
+
+async def test_query_string(settings: Settings) -> None:
+    settings.MAX_BODY_BYTES = 1_000
+
+    response = await client_of(None).get(query="{ __typename }", extensions=json.dumps({"a": "x" * 1_000}))
+
+    assert (response.status, response.json()["errors"][0]["extensions"]["code"]) == (414, "TOO_LARGE")
+
+
+@pytest.mark.parametrize("path", ["/graphql", "/admin/", "/healthz", "/nothing"])
+@pytest.mark.parametrize("name", ["accept", "cookie", "host", "x-forwarded-for", "x"])
+async def test_headers_over_http(path: str, name: str) -> None:
+    """No header is read by then: to take apart five megabytes of Accept would take minutes."""
+    response = await AsgiClient(http).request("GET", path=path, headers={name: ";" * 5_000_000})
+
+    assert (response.status, response.json()["errors"][0]["extensions"]["code"]) == (431, "TOO_LARGE")
+
+
+async def test_headers_of_a_handshake() -> None:
+    sent: list[Any] = []
+
+    async def receive() -> dict[str, Any]:
+        return {"type": "websocket.connect"}
+
+    async def send(message: Any) -> None:
+        sent.append(message)
+
+    headers = [(b"host", b"testserver"), (b"cookie", b";" * 5_000_000)]
+    await websocket({"type": "websocket", "path": "/graphql", "headers": headers}, receive, send)
+
+    assert sent == [{"type": "websocket.close"}]
 
 
 async def test_message_over_a_socket(settings: Settings) -> None:

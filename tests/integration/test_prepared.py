@@ -52,6 +52,27 @@ def test_a_statement_is_planned_anew_after_so_many_uses(monkeypatch: pytest.Monk
     assert _prepared_at() > first
 
 
+def test_a_statement_that_could_not_be_planned_anew_is_prepared_when_it_can(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+):
+    """As when a migration holds the table for longer than a statement waits."""
+    monkeypatch.setattr(prepared, "PLAN_USES", 1)
+    with connection.cursor() as cursor:
+        cursor.execute("CREATE TEMPORARY TABLE away (a integer)")
+    assert prepared.fetch("SELECT a FROM away", []) == []
+
+    with connection.cursor() as cursor:
+        cursor.execute("ALTER TABLE away RENAME TO elsewhere")
+    with pytest.raises(DatabaseError, match="does not exist"):
+        prepared.fetch("SELECT a FROM away", [])
+    with connection.cursor() as cursor:
+        cursor.execute("ALTER TABLE elsewhere RENAME TO away")
+
+    assert prepared.fetch("SELECT a FROM away", []) == []
+    assert len(names()) == 1
+    assert not caplog.records
+
+
 def test_a_proxy_that_swaps_connections_costs_the_preparing_alone(caplog: pytest.LogCaptureFixture):
     prepared.fetch(SUM, [1, 1])
     with connection.cursor() as cursor:

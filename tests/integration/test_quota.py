@@ -1,7 +1,6 @@
 """How much a user may submit: exact in one process, shared by way of Redis, and open where Redis is away."""
 
-import asyncio
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from uuid import UUID
 
 import pytest
@@ -11,6 +10,7 @@ from project.servers import free_port
 from tasks import rates
 from tasks.rates import RateLimiter
 from tasks.submission.quota import Quota
+from tests.waiting import until
 
 ANNA, BEN = UUID(int=1), UUID(int=2)
 
@@ -21,13 +21,6 @@ def _own_limiter(settings: Settings, redis_url: str) -> Iterator[None]:  # noqa:
     rates.limiter.cache_clear()
     yield
     rates.limiter.cache_clear()
-
-
-async def until(fact: Callable[[], bool]) -> None:
-    """Wait for a fact that a task of this loop brings about."""
-    async with asyncio.timeout(20):
-        while not fact():  # noqa: ASYNC110 - nobody tells
-            await asyncio.sleep(0.02)
 
 
 def taken(quota: Quota, user_id: UUID, times: int) -> int:

@@ -1,4 +1,4 @@
-"""Upkeep's two threads on the real store, held up by real locks."""
+"""Upkeep's threads on the real store, held up by real locks."""
 
 import time
 from collections.abc import Iterator

@@ -1,6 +1,5 @@
 """The rhythm of a worker's upkeep, with its real threads, on the real store."""
 
-from collections.abc import Iterator
 from uuid import UUID, uuid4
 
 import pytest
@@ -11,17 +10,10 @@ from tasks import lifecycle
 from tasks.models import Attempt, Task, WorkerProcess
 from tasks.status import AttemptStatus
 from tasks.upkeep import Upkeep, WorkerIdentity
-from tests.e2e.support import wait_for
 from tests.integration.worker_scene import Scene
+from tests.waiting import wait_for
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("redis_url")]
-
-
-@pytest.fixture
-def scene(monkeypatch: pytest.MonkeyPatch) -> Iterator[Scene]:
-    scene = Scene(monkeypatch)
-    yield scene
-    scene.place.caller.close()
 
 
 def nothing() -> None:
@@ -56,3 +48,12 @@ def test_a_fresh_worker_gives_those_whose_lease_is_over_time_to_show_that_they_l
         upkeep.stop()
 
     assert not failed.filter(task=back).exists()
+
+
+def test_a_worker_whose_registration_was_answered_by_nobody_registers_again():
+    incarnation = uuid4()
+    for lease in (-1.0, 60.0):
+        lifecycle.register_worker(incarnation, name="w@here", queues=["default"], concurrency=1, lease_seconds=lease)
+
+    assert lifecycle.heartbeat(incarnation, lease_seconds=60)
+    assert WorkerProcess.objects.count() == 1

@@ -34,7 +34,7 @@ from strawberry.types.field import StrawberryField
 from tasks.api.execution.complexity import Cost, cost_of
 from tasks.api.execution.limits import TOO_COMPLEX, TOO_DEEP, TOO_LARGE, TOO_MANY_TOKENS, Limits, exceeded, over, told
 from tasks.api.execution.watching import WatchRule
-from tasks.errors import NotPermitted
+from tasks.errors import NotPermitted, TimedOut
 
 PARSE_FAILED = "GRAPHQL_PARSE_FAILED"
 VALIDATION_FAILED = "GRAPHQL_VALIDATION_FAILED"
@@ -204,12 +204,20 @@ class Documents:
         return self.prepare(query) if len(query) <= SHORT else self._known(query)
 
     async def aside(self, query: str) -> Prepared | list[GraphQLError]:
-        """Do as `prepare` in a thread, the only one: whatever this document costs, others are answered meanwhile."""
+        """Do as `prepare` in a thread, the only one: whatever this document costs, others are answered meanwhile.
+
+        One that waits for as long as an operation may take is not looked at any more.
+        """
         if len(query) > self.limits.max_characters:
             return self._made(query)
         if self._aside is None:
             self._aside = ThreadPoolExecutor(1, thread_name_prefix="documents")
-        made = await asyncio.get_running_loop().run_in_executor(self._aside, self._made, query)
+        try:
+            async with asyncio.timeout(self.limits.max_seconds):
+                made = await asyncio.get_running_loop().run_in_executor(self._aside, self._made, query)
+        except TimeoutError:
+            problem = "Too many documents are waiting to be looked at, try again in a moment."
+            return [GraphQLError(problem, extensions={"code": TimedOut.code})]
         return self._keep(query, made)
 
     def _known(self, query: str) -> Prepared | None:

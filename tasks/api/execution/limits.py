@@ -50,7 +50,7 @@ class Limits:
     """Selections inside selections, fragments followed; introspection has graphql-core's own bound."""
     max_aliases: int = 100
     """Aliased fields, each counted as often as its fragment is spread."""
-    max_root_fields: int = 20
+    max_root_fields: int = 50
     """Of a mutation: they are carried out one after the other."""
     max_fields: int = 5_000
     """Fields after every fragment has been put in its place."""
@@ -66,7 +66,8 @@ class Limits:
     max_values: int = 20_000
     """Values in all variables, lists and objects and what is in them."""
     max_seconds: float = 10.0
-    """From the start of an operation to its answer, a subscription's to its first event; waitSeconds comes on top."""
+    """From the start of an operation to its answer, a subscription's until it is open; waitSeconds comes on top. A long
+    document waits for no longer than that to be looked at, besides."""
     introspection: bool = True
     """Whether `__schema` and `__type` are answered, and messages suggest names."""
     cached_documents: int = 1_000

@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import datetime
+from http.client import HTTPException
 from typing import Any, Final, Self
 
 from websockets import Subprotocol, WebSocketException
@@ -187,7 +188,7 @@ class Submitter:
         while True:
             try:
                 answer = post(body)
-            except (OSError, ValueError):
+            except (OSError, ValueError, HTTPException):
                 if not patient:
                     raise
                 self.unanswered += 1

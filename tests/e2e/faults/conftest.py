@@ -1,13 +1,17 @@
 """The scene and the table of faults."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
 
 import pytest
+from pytest_django import Settings
 
+from tasks.hub import Hub
+from tasks.models import User
 from tests.e2e.faults.crew import QUEUES, Crew, StandingDatabase
 from tests.e2e.faults.scene import Result, Scene, table
 from tests.e2e.support import Databases
+from tests.integration import rows
 
 _RESULTS = pytest.StashKey[list[Result]]()
 
@@ -54,6 +58,20 @@ def make_scene(databases: Databases, tmp_path_factory: pytest.TempPathFactory) -
     yield make
     for scene in made:
         scene.stop()
+
+
+@pytest.fixture
+def owner(transactional_db: None) -> User:  # noqa: ARG001 - the order matters
+    return rows.new_owner()
+
+
+@pytest.fixture
+async def hub(settings: Settings, owner: User) -> AsyncIterator[Hub]:  # noqa: ARG001 - the order matters
+    """A hub in this process, not started yet."""
+    settings.TAIL_SECONDS = 0.2
+    hub = Hub()
+    yield hub
+    await hub.stop()
 
 
 @pytest.fixture(scope="session")

@@ -14,7 +14,7 @@ import psycopg2
 import pytest
 
 from project.servers import Child
-from tests.e2e.faults.scene import FULL, Audit, Result, Scene, sql_list
+from tests.e2e.faults.scene import FULL, Audit, Result, Scene, plain, sql_list
 from tests.e2e.support import Database, wait_for
 
 PATIENCE_SECONDS: Final = 60.0
@@ -262,11 +262,6 @@ def is_alive(pid: int) -> bool:
         return Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[0] != "Z"
     except (FileNotFoundError, ProcessLookupError):
         return False
-
-
-def plain(uuid: Any) -> str:
-    """Return a UUID as both stores can be compared by: SQLite has it without its dashes."""
-    return str(uuid).replace("-", "")
 
 
 def moment(value: Any) -> datetime:

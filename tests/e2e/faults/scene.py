@@ -16,6 +16,8 @@ FULL: Final = os.environ.get("FAULT_ROUNDS", "few") == "full"
 LEASE_SECONDS: Final = 3.0
 RESCUE_SECONDS: Final = 2 * LEASE_SECONDS + 4
 """From a worker's death to its tasks' next attempt, at the longest: a lease, upkeep's look, and a machine's noise."""
+PER_REQUEST: Final = 20
+"""The default of MAX_ROOT_FIELDS."""
 FINAL: Final = ("SUCCEEDED", "FAILED", "CANCELLED", "EXPIRED")
 
 
@@ -53,10 +55,10 @@ class Scene(Processes):
         super().stop()
 
     def submit_many(self, api: Api, count: int, task: Mapping[str, Any], **more: Any) -> list[str]:
-        """Submit the same task so many times, fifty to a request, and return the ids that the server answered."""
+        """Submit the same task so many times, in as few requests as may be, and return the ids that were answered."""
         ids: list[str] = []
         while len(ids) < count:
-            size = min(50, count - len(ids))
+            size = min(PER_REQUEST, count - len(ids))
             fields = "".join(
                 f"t{i}: submitTask(input: $input) {{ task {{ id }} errors {{ ... on UserError {{ message }} }} }}\n"
                 for i in range(size)
@@ -116,7 +118,7 @@ class Audit:
         """Read everything about these tasks past the API."""
         audit = cls(len(ids))
         rows = database.rows(f"SELECT id, status, version FROM tasks_task WHERE id IN {sql_list(ids)}")
-        known = {_plain(task_id): (status, version) for task_id, status, version in rows}
+        known = {plain(task_id): (status, version) for task_id, status, version in rows}
         events = _by_task(
             database.rows(f"SELECT task_id, version, kind, status FROM tasks_event WHERE task_id IN {sql_list(ids)}")
         )
@@ -124,8 +126,8 @@ class Audit:
             database.rows(f"SELECT task_id, at, attempt, what FROM testimony WHERE task_id IN {sql_list(ids)}")
         )
         for task_id in ids:
-            audit._check_end(task_id, known.get(_plain(task_id)), events.get(_plain(task_id), []))
-            audit._check_attempts(task_id, testimonies.get(_plain(task_id), []))
+            audit._check_end(task_id, known.get(plain(task_id)), events.get(plain(task_id), []))
+            audit._check_attempts(task_id, testimonies.get(plain(task_id), []))
         return audit
 
     def assert_whole(self, status: str = "SUCCEEDED") -> None:
@@ -190,17 +192,17 @@ def _was_retried(before: str, after: str) -> bool:
     return before in FINAL and after == "QUEUED"
 
 
-def _plain(task_id: Any) -> str:
-    """SQLite has a UUID without its dashes."""
-    return str(task_id).replace("-", "")
+def plain(uuid: Any) -> str:
+    """Return a UUID as both stores can be compared by: SQLite has it without its dashes."""
+    return str(uuid).replace("-", "")
 
 
 def _by_task(rows: list[tuple[Any, ...]]) -> dict[str, list[tuple[Any, ...]]]:
     """Each task's rows without its id, in the order of their first column."""
-    ordered = sorted(((_plain(row[0]), *row[1:]) for row in rows), key=itemgetter(0, 1))
+    ordered = sorted(((plain(row[0]), *row[1:]) for row in rows), key=itemgetter(0, 1))
     return {task_id: [row[1:] for row in group] for task_id, group in groupby(ordered, key=itemgetter(0))}
 
 
 def sql_list(ids: Collection[str]) -> str:
     """Both spellings of each id, as a list for IN: PostgreSQL reads either."""
-    return "(" + ", ".join(f"'{task_id}', '{_plain(task_id)}'" for task_id in ids) + ")"
+    return "(" + ", ".join(f"'{task_id}', '{plain(task_id)}'" for task_id in ids) + ")"

@@ -6,7 +6,7 @@ Hub and sources run in this process, on a real PostgreSQL and a real channel lay
 import asyncio
 import random
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import Callable
 from contextlib import AsyncExitStack
 from functools import partial
 from itertools import pairwise
@@ -36,17 +36,9 @@ Report = Callable[[Result], None]
 
 
 @pytest.fixture
-def owner(transactional_db: None) -> User:  # noqa: ARG001 - the order matters
-    return rows.new_owner()
-
-
-@pytest.fixture
-async def hub(settings: Settings) -> AsyncIterator[Hub]:
-    settings.TAIL_SECONDS = 0.2
-    hub = Hub()
+async def hub(hub: Hub) -> Hub:
     await hub.ready()
-    yield hub
-    await hub.stop()
+    return hub
 
 
 class Round:

@@ -6,13 +6,12 @@ Hub and sources run in this process, on a real database and a real Valkey.
 import asyncio
 import random
 import time
-from collections.abc import AsyncIterator, Callable, Coroutine
+from collections.abc import Callable, Coroutine
 from typing import Any
 from uuid import UUID
 
 import pytest
 import redis
-from pytest_django import Settings
 
 from tasks import lifecycle
 from tasks.hub import FeedSource, Hub, TaskSource
@@ -31,19 +30,6 @@ LINES = 5
 
 Report = Callable[[Result], None]
 Moment = Callable[[], Coroutine[Any, Any, None]]
-
-
-@pytest.fixture
-def owner(transactional_db: None) -> User:  # noqa: ARG001 - the order matters
-    return rows.new_owner()
-
-
-@pytest.fixture
-async def hub(settings: Settings) -> AsyncIterator[Hub]:
-    settings.TAIL_SECONDS = 0.2
-    hub = Hub()
-    yield hub
-    await hub.stop()
 
 
 class Race:

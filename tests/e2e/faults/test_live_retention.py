@@ -5,13 +5,12 @@ Lifecycle, hub and sources run in this process, on a real database.
 
 import threading
 import time
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
 import pytest
 from django.db import connection, transaction
-from pytest_django import Settings
 
 from tasks import lifecycle
 from tasks.hub import FeedSource, Hub, TaskSource, position
@@ -32,17 +31,9 @@ Report = Callable[[Result], None]
 
 
 @pytest.fixture
-def owner(transactional_db: None) -> User:  # noqa: ARG001 - the order matters
-    return rows.new_owner()
-
-
-@pytest.fixture
-async def hub(settings: Settings, owner: User) -> AsyncIterator[Hub]:  # noqa: ARG001 - the order matters
-    settings.TAIL_SECONDS = 0.2
-    hub = Hub()
+async def hub(hub: Hub) -> Hub:
     await hub.ready()
-    yield hub
-    await hub.stop()
+    return hub
 
 
 def old_tasks(owner: User, count: int) -> list[Task]:

@@ -67,8 +67,8 @@ def test_ten_deliveries_to_two_workers_make_one_attempt(
 def test_a_worker_killed_between_the_commit_and_the_end_of_its_message_leaves_nothing_to_do_again(
     crew: Crew, broker: redis.Redis, report: Callable[[Result], None]
 ):
-    """Whoever gets the message once more, by the broker's care or by upkeep's mistake, finds nothing to claim."""
-    tally = Tally("worker killed between commit and acknowledgement, messages delivered again")
+    """Whoever gets the message once more, by the broker's or upkeep's mistake, finds nothing to claim."""
+    tally = Tally("worker killed between the commit and Celery's end of its messages, which come again")
     for _ in range(rounds(1, 5)):
         [worker] = crew.have(1)
         ids = crew.scene.submit_many(crew.api, SLOTS, {"observe": {"seconds": 0.5}}, queue=QUEUES[0])

@@ -77,18 +77,25 @@ bodies = (
 )
 header_text = st.text(st.characters(min_codepoint=32, max_codepoint=255, exclude_characters="\x7f"), max_size=40)
 HEADERS = {
-    "Content-Type": ["application/json", "application/json; charset=utf-8", "application/json; charset=utf-16", "a/b"],
+    "Content-Type": [
+        "application/json",
+        "application/json; charset=utf-8",
+        "application/json; charset=utf-16",
+        ";" * 30_000,
+    ],
     "Accept": [
         "application/graphql-response+json",
         "text/event-stream",
         "*/*",
         "text/html",
         "a/b;q=x, application/json",
+        ";" * 30_000,
+        "a/b," * 100_000,
     ],
     "Content-Encoding": ["gzip", "identity", "br"],
     "Authorization": ["Bearer x", "Basic x", "Bearer ", "Bearer {token}"],
     "Origin": ["null", "https://evil.example", "http://[", "http://127.0.0.1:99999"],
-    "Cookie": ["sessionid=x", 'sessionid="\\000"', "sessionid=a; sessionid=b"],
+    "Cookie": ["sessionid=x", 'sessionid="\\000"', "sessionid=a; sessionid=b", "sessionid=a;" * 2_000],
     "Last-Event-ID": ["x", "AAAAAAAAAAAAAAAAAAAAAA.0", "AAAAAAAAAAAAAAAAAAAAAA.ffffffffffffffff"],
     "Host": ["127.0.0.1", "evil.example", "[::1", ""],
     "Sec-Fetch-Site": ["cross-site", "same-origin"],

@@ -204,3 +204,14 @@ async def test_the_loop_goes_on_while_a_document_is_prepared() -> None:
 
     assert all(isinstance(error, GraphQLError) for error in preparing.result())  # type: ignore[union-attr]
     assert turns > 3
+
+
+async def test_a_document_that_waits_for_too_long_behind_others_is_not_looked_at() -> None:
+    documents = Documents(schema, Limits(max_seconds=0))
+    query, _ = REFUSED["1,900 unknown fields"]
+
+    answers = await asyncio.gather(*(documents.aside(f"{query} # {number}") for number in range(3)))
+
+    for errors in answers:
+        assert isinstance(errors, list)
+        assert [error["extensions"]["code"] for error in formatted(errors)] == ["TIMED_OUT"]

@@ -2,6 +2,6 @@
 
 from tasks.api.transport.http.application import GraphQLHTTP
 from tasks.api.transport.http.door import Door, Verdict
-from tasks.api.transport.http.streaming import Streams
+from tasks.api.transport.http.streams import Streams
 
 __all__ = ["Door", "GraphQLHTTP", "Streams", "Verdict"]

@@ -27,11 +27,13 @@ from tasks.api.transport.crowd import TOO_MANY_SOCKETS
 from tasks.api.transport.http import events, negotiation
 from tasks.api.transport.http.body import Parameters, Receive, from_body, from_query_string, read_body
 from tasks.api.transport.http.disconnects import unless_disconnected, watched
-from tasks.api.transport.http.door import Door, Verdict, header_map
+from tasks.api.transport.http.door import Door, header_map
 from tasks.api.transport.http.refusals import ClientGone, Headers, Refused
+from tasks.api.transport.http.request import Request, check_origin
 from tasks.api.transport.http.responses import OK, Send, respond, session_cookie, status_of
-from tasks.api.transport.http.streaming import EventStream, Streams
-from tasks.api.viewer import Credentials, Viewer, Viewers, session_key_of
+from tasks.api.transport.http.streaming import EventStream
+from tasks.api.transport.http.streams import Streams
+from tasks.api.viewer import Credentials, Viewer, Viewers
 from tasks.errors import StoreUnavailable, Unauthenticated
 
 logger = logging.getLogger("tasks.api")
@@ -40,34 +42,6 @@ ALLOW = (b"allow", b"GET, POST")
 RETRY_SOON = [(b"retry-after", b"1")]
 BACK_OFF = [(b"retry-after", b"10")]
 STOPPING = "the server is stopping: whether all of this request was carried out is not known, try again in a moment"
-
-
-class Request(NamedTuple):
-    """One HTTP request, and what the door makes of it."""
-
-    scope: dict[str, Any]
-    receive: Receive
-    headers: dict[bytes, bytes]
-    verdict: Verdict
-    method: str
-
-    def header(self, name: bytes) -> str:
-        """Return a header's value, "" where it is missing."""
-        return self.headers.get(name, b"").decode("latin1")
-
-    def credentials(self, is_from_our_page: bool) -> Credentials:
-        """Return what the caller shows to be known by. A cookie counts only where no foreign page can have sent it."""
-        cookie = self.header(b"cookie")
-        authorization = self.header(b"authorization") if b"authorization" in self.headers else None
-        return Credentials(authorization, session_key_of(cookie) if cookie and is_from_our_page else None)
-
-    def streams(self) -> bool:
-        """Tell whether a subscription may be answered with a stream of events."""
-        return negotiation.streams(self.header(b"accept"))
-
-    def media_type(self) -> str | None:
-        """Return the media type of the answer, None where the client would take none that we have."""
-        return negotiation.media_type(self.header(b"accept"), html=self.method == "GET" and settings.GRAPHIQL)
 
 
 class Answer(NamedTuple):
@@ -135,7 +109,7 @@ class GraphQLHTTP:
             raise Refused(406, negotiation.NOT_ACCEPTABLE)
         if media_type == negotiation.HTML:
             return Answer(200, negotiation.HTML, explorer.page(), explorer.HEADERS)
-        is_from_our_page = _check_origin(request)
+        is_from_our_page = check_origin(request)
         parameters = await self._parameters(request)
         credentials = request.credentials(is_from_our_page)
         context = Context(
@@ -157,7 +131,7 @@ class GraphQLHTTP:
         else:
             result = await self._execute(request, prepared, parameters, context)
         if isinstance(result, Subscription):
-            return await self._stream(result, credentials, context)
+            return EventStream(self.streams, result, credentials, context)
         answer_headers: Headers = ()
         if context.session_change is not None:
             self.viewers.forget(context.viewer, context.session_key)
@@ -180,7 +154,10 @@ class GraphQLHTTP:
 
     async def _parameters(self, request: Request) -> Parameters:
         if request.method == "GET":
-            return from_query_string(request.scope.get("query_string", b""))
+            query_string = request.scope.get("query_string", b"")
+            if len(query_string) > self.max_body_bytes:
+                raise Refused(414, f"The query string is over {self.max_body_bytes} bytes", "TOO_LARGE")
+            return from_query_string(query_string)
         if request.method != "POST":
             raise Refused(405, f"{request.method} is not served here: expected GET or POST", headers=[ALLOW])
         body = await read_body(request.receive, request.headers.get(b"content-length"), self.max_body_bytes)
@@ -205,16 +182,19 @@ class GraphQLHTTP:
         if self.streams.is_stopping:
             raise Refused(503, STOPPING, StoreUnavailable.code, RETRY_SOON)
         context.resume_after = request.header(b"last-event-id") or None
-        return await subscribe(prepared, parameters.operation_name, parameters.variables, context)
-
-    async def _stream(self, subscription: Subscription, credentials: Credentials, context: Context) -> EventStream:
-        stream = EventStream(self.streams, subscription, credentials, context)
-        if not self.streams.enter(stream):
-            await stream.close()
+        client, user_id = context.address, context.viewer.user_id
+        if not self.streams.admit(client, user_id):
+            # Said before runTask submits anything.
             raise Refused(
                 429, "too many streams and sockets of one address or user are open", TOO_MANY_SOCKETS, BACK_OFF
             )
-        return stream
+        opened: ExecutionResult | Subscription | None = None
+        try:
+            opened = await subscribe(prepared, parameters.operation_name, parameters.variables, context)
+        finally:
+            if not isinstance(opened, Subscription):
+                self.streams.dismiss(client, user_id)
+        return opened
 
     async def _execute(
         self, request: Request, prepared: Prepared, parameters: Parameters, context: Context
@@ -239,23 +219,6 @@ def _uncancel() -> None:
     task = asyncio.current_task()
     if task is not None:
         task.uncancel()
-
-
-def _check_origin(request: Request) -> bool:
-    """Tell whether a program or a page that may use our cookies sent this, and not a foreign page with a token.
-
-    Raises `Refused` for a foreign page without one: a browser adds its cookies to such a request, but never a bearer
-    token of its own accord; and a login or a registration from there is no better for having no cookie yet.
-    """
-    verdict = request.verdict
-    foreign = request.headers.get(b"sec-fetch-site") in (b"cross-site", b"same-site") and not verdict.has_origin
-    if b"authorization" in request.headers:
-        return verdict.trusts_origin and not foreign
-    if not verdict.trusts_origin:
-        raise Refused(403, "this Origin is not trusted: see CSRF_TRUSTED_ORIGINS, or send a token", "FORBIDDEN")
-    if foreign and (request.method == "POST" or request.streams()):
-        raise Refused(403, "a page of another site sent this: expected an Origin that is trusted", "FORBIDDEN")
-    return True
 
 
 def _refusal(request: Request, refused: Refused) -> Answer:

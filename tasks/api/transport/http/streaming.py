@@ -6,19 +6,17 @@ from collections.abc import Awaitable, Callable, Coroutine, Iterable
 from contextlib import suppress
 from typing import Any, Final
 
-from django.conf import settings
 from graphql import GraphQLError
 
-from tasks.api.execution import Context, RequestError, SharedExecutions, Subscription, encode
+from tasks.api.execution import Context, RequestError, Subscription, encode
 from tasks.api.execution.operations import located
-from tasks.api.transport.crowd import Crowd
-from tasks.api.transport.heartbeat import Heartbeat
 from tasks.api.transport.http.body import Receive
 from tasks.api.transport.http.disconnects import watched
 from tasks.api.transport.http.events import COMPLETE, HEARTBEAT, STREAM_HEADERS, event_id_of, next_event
 from tasks.api.transport.http.negotiation import EVENTS
 from tasks.api.transport.http.responses import VARY, Header, Send, begin, respond_nothing
-from tasks.api.transport.standing import MAX_BEAT_SECONDS, FindsViewers, has_expired, look_again
+from tasks.api.transport.http.streams import Streams
+from tasks.api.transport.standing import has_expired, look_again
 from tasks.api.viewer import Credentials
 from tasks.errors import NotPermitted, StoreUnavailable
 
@@ -30,68 +28,13 @@ END_SECONDS: Final = 5.0
 """How long its last words may wait for a client that does not read."""
 
 
-class Streams:
-    """All open streams of one process, and what they have in common. On one loop.
-
-    Each counts as a socket of its address and of its user.
-    """
-
-    def __init__(
-        self,
-        viewers: FindsViewers,
-        shared: SharedExecutions | None = None,
-        heartbeat: Heartbeat | None = None,
-        of_address: Crowd | None = None,
-        of_user: Crowd | None = None,
-    ) -> None:
-        self.viewers = viewers
-        self.shared = shared or SharedExecutions()
-        self.heartbeat = heartbeat or Heartbeat(
-            min(settings.SOCKET_PING_SECONDS, MAX_BEAT_SECONDS), settings.SOCKET_INIT_SECONDS
-        )
-        self.of_address = of_address or Crowd(settings.MAX_SOCKETS_PER_ADDRESS)
-        self.of_user = of_user or Crowd(settings.MAX_SOCKETS_PER_USER)
-        self.is_stopping = False
-        """From then on no stream may open: the server would have to wait for it."""
-        self._open: dict[EventStream, int] = {}
-
-    @property
-    def count(self) -> int:
-        """How many there are."""
-        return len(self._open)
-
-    def enter(self, stream: "EventStream") -> bool:
-        """Have the stream beat, until it leaves. False: its address or its user has as many open as may be."""
-        if not self.of_address.enter(stream.address):
-            return False
-        if stream.user_id is not None and not self.of_user.enter(stream.user_id):
-            self.of_address.leave(stream.address)
-            return False
-        self._open[stream] = self.heartbeat.add(stream)
-        self.heartbeat.handshake_done(stream)
-        return True
-
-    def leave(self, stream: "EventStream") -> None:
-        """Forget a stream."""
-        self.heartbeat.remove(stream, self._open.pop(stream))
-        self.of_address.leave(stream.address)
-        if stream.user_id is not None:
-            self.of_user.leave(stream.user_id)
-
-    def end_all(self) -> None:
-        """End every stream, since the server stops. Without `complete`, so that the clients come back to another."""
-        self.is_stopping = True
-        for stream in list(self._open):
-            stream.end()
-
-
 class EventStream:
     """Pulls a subscription's source, at the pace at which the client reads, and tells each event as a `next`.
 
     Ends with `complete` once the source does; with the errors as a `next` before it if the source fails; without it
     where the client does well to come back. One that is resumed after everything was told is answered 204, upon which
-    a browser's EventSource does not come back. Whatever happens, nothing of it runs when `serve` has returned. Enter it
-    among the `Streams` first.
+    a browser's EventSource does not come back. Whatever happens, nothing of it runs when `serve` has returned, which
+    must be called. The `Streams` that it enters have admitted it.
     """
 
     def __init__(
@@ -111,6 +54,8 @@ class EventStream:
         self._send: Send
         self._headers: list[Header] = []
         self._serving: asyncio.Task[Any] | None = None
+        self._opening: asyncio.TimerHandle | None = None
+        """Until a stream that is resumed opens, whether or not there is anything to tell."""
         self._background: set[asyncio.Task[None]] = set()
         self._is_asking = False
         self._writing = asyncio.Lock()
@@ -120,6 +65,7 @@ class EventStream:
         """The client took something since the last beat."""
         self._last_words: bytes | None = None
         """What an interrupted stream still has to say; None where nobody is left to hear it."""
+        streams.enter(self)
 
     async def serve(self, receive: Receive, send: Send, headers: Iterable[Header]) -> None:
         """Tell everything, to the end or until the client leaves."""
@@ -127,23 +73,23 @@ class EventStream:
         self._headers = [*STREAM_HEADERS, VARY, *headers]
         self._serving = asyncio.current_task()
         self._last_words = b""  # what a server says that cancels us, which is no fault of the client's
-        opening = self._open_later() if self._is_resumed else None
+        if self._is_resumed:
+            self._opening = asyncio.get_running_loop().call_later(RESUME_SECONDS, self._open)
         try:
             with watched(receive, self._leave):
+                if self._streams.is_stopping:  # since it was admitted
+                    self.end()
+                    await asyncio.sleep(0)  # where that takes effect
                 await self._follow()
         except asyncio.CancelledError:
             await self._speak_last()
         finally:
             self._serving = None
-            if opening is not None:
-                opening.cancel()
+            if self._opening is not None:
+                self._opening.cancel()
             self._streams.leave(self)
             self._drop_background()
-            await self.close()
-
-    async def close(self) -> None:
-        """Close what it would have told from; all that is needed for one that is not served."""
-        await _close(self._subscription.source)
+            await _close(self._subscription.source)
 
     def end(self) -> None:
         """End without a word: the client shall come back, here or elsewhere."""
@@ -159,7 +105,10 @@ class EventStream:
         elif has_expired(self._viewer):
             self._refuse("the token has expired")
         else:
-            self._comment()
+            if self._opening is None or self._is_open:
+                self._comment()
+            else:
+                self._has_moved = True  # nothing was told yet that it could have taken
             if not self._viewer.is_nobody and not self._is_asking:
                 self._is_asking = True
                 self._run(self._ask_again())
@@ -212,8 +161,9 @@ class EventStream:
             await self._send({"type": "http.response.body", "body": data, "more_body": not is_last})
             self._has_moved = True
 
-    def _open_later(self) -> asyncio.TimerHandle:
-        return asyncio.get_running_loop().call_later(RESUME_SECONDS, self._comment)
+    def _open(self) -> None:
+        self._opening = None
+        self._comment()
 
     def _comment(self) -> None:
         if not self._writing.locked():

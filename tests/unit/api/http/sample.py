@@ -218,10 +218,19 @@ class Subscription:
     async def frames(self, info: Info, after: str = "") -> AsyncIterator[str]:  # noqa: ARG002 - `subscribed` reads it
         return Frames(int(after.rpartition(".")[2], 16) if after else 0)
 
+    @subscribed("The same, opened slowly.")
+    async def late(self) -> AsyncIterator[str]:
+        await _slowly()
+        return Frames(0)
+
     @subscribed("Does something first.", changes_data=True)
     async def done(self) -> AsyncIterator[str]:
         touched.append(7)
         return Frames(0)
+
+    @strawberry.subscription
+    async def broken(self) -> AsyncGenerator[int, None]:
+        raise ValueError("a secret")
 
     @strawberry.subscription
     async def nobody_s(self, info: Info) -> AsyncGenerator[int, None]:

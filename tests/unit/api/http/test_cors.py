@@ -42,7 +42,9 @@ async def test_preflight_of_an_allowed_origin_says_what_its_pages_may_send(allow
     allowed = cors_of(response)
     assert response.status == 204
     assert allowed["access-control-allow-origin"] == SHOP
-    assert {"authorization", "content-type"} <= set(allowed["access-control-allow-headers"].split(", "))
+    assert {"authorization", "content-type", "last-event-id"} <= set(
+        allowed["access-control-allow-headers"].split(", ")
+    )
     assert {"GET", "POST"} <= set(allowed["access-control-allow-methods"].split(", "))
     assert "access-control-max-age" in allowed
     assert "access-control-allow-credentials" not in allowed

@@ -26,6 +26,7 @@ BROWSER = "text/html,application/xhtml+xml,application/xml;q=0.9,image/avif,imag
         pytest.param("APPLICATION/JSON", JSON, id="upper case"),
         pytest.param("text/event-stream", EVENTS, id="events"),
         pytest.param("text/event-stream, application/json;q=0.1", JSON, id="JSON before events"),
+        pytest.param("text/event-stream" + ";" * 1_000, JSON, id="too long to be read"),
         pytest.param("image/png", None, id="an image"),
         pytest.param("garbage", None, id="garbage"),
         pytest.param(",,;q=1", None, id="rubbish"),
@@ -60,6 +61,7 @@ def test_page_is_for_those_who_ask_for_html_first(accept: str, expected: str) ->
         pytest.param("multipart/form-data; boundary=x", "", 415, id="upload"),
         pytest.param("application/graphql", "", 415, id="bare document"),
         pytest.param("application/json; charset=utf-16", "", 415, id="other charset"),
+        pytest.param("application/json" + ";" * 1_000, "", 415, id="too long to be read"),
         pytest.param("application/json", "gzip", 400, id="gzip"),
     ],
 )

@@ -1,14 +1,19 @@
 """Streams of server-sent events: who gets one, for what, and what is refused before it opens."""
 
 import json
+from uuid import UUID, uuid4
 
 import pytest
+from pytest_django.fixtures import Settings
 
-from tasks.api.transport.http import GraphQLHTTP
+from tasks.api.execution import Documents
+from tasks.api.transport.http import GraphQLHTTP, Streams
+from tasks.api.viewer import Viewer
 from tasks.errors import Unauthenticated
-from tests.asgi_client import AsgiClient
+from tests.asgi_client import AsgiClient, Response
 from tests.unit.api.http import sample
 from tests.unit.api.http.conftest import EVENTS, Viewers
+from tests.unit.api.http.reader import reading
 
 FRAMES = "subscription { frames }"
 
@@ -105,6 +110,37 @@ async def test_get_changes_nothing(client: AsgiClient, query: str) -> None:
     assert (answer.status, answer.header("allow")) == (405, "POST")
     assert answer.header("content-type") == "application/json; charset=utf-8"
     assert len(sample.touched) == before
+
+
+# --- how many ------------------------------------------------------------------------------------------------------
+
+
+def code_of(answer: Response) -> str:
+    return str(answer.json()["errors"][0]["extensions"]["code"])
+
+
+@pytest.mark.parametrize("limit", ["MAX_SOCKETS_PER_ADDRESS", "MAX_SOCKETS_PER_USER"])
+async def test_a_stream_too_many_is_refused_before_it_does_anything(
+    documents: Documents, viewers: Viewers, settings: Settings, limit: str
+) -> None:
+    setattr(settings, limit, 1)
+    viewers.viewer = Viewer(UUID(int=1), is_staff=False, token_id=None, expires_at=None)
+    door = GraphQLHTTP(documents, viewers, streams=Streams(viewers))  # type: ignore[arg-type]  # stands for the real ones
+    client, room = AsgiClient(door), uuid4().hex
+    async with reading(door, query=f'subscription {{ heard(name: "{room}") }}') as first:
+        await first.next_of_all()
+        before = len(sample.touched)
+
+        refused = await client.post({"query": "subscription { done }"}, EVENTS)
+
+        assert (refused.status, code_of(refused), refused.header("retry-after")) == (429, "TOO_MANY_SOCKETS", "10")
+        assert len(sample.touched) == before
+    for query in ("subscription { done }", "subscription { broken }", "subscription { done }"):
+        assert (await client.post({"query": query}, EVENTS)).status == 200
+    assert door.streams.count == 0
+
+
+# --- from where ----------------------------------------------------------------------------------------------------
 
 
 FOREIGN = [

@@ -34,6 +34,19 @@ def name() -> str:
     return uuid4().hex
 
 
+class Beats:
+    """Somebody else whose heart beats with the streams."""
+
+    number = 0
+
+    def beat(self) -> None:
+        """Count."""
+        self.number += 1
+
+    def give_up_handshake(self) -> None:
+        """Go on without one."""
+
+
 async def until(fact: Callable[[], bool]) -> None:
     """Let the loop go on until something is so."""
     async with asyncio.timeout(DEADLINE_SECONDS):
@@ -130,6 +143,23 @@ async def test_a_stream_that_is_resumed_opens_although_nothing_happens(
         assert await reader.next_of_all() == Told(None, None)
         sample.ROOMS[name].words.put_nowait(None)
         assert await reader.rest() == [COMPLETE]
+
+
+async def test_a_stream_that_is_resumed_is_not_opened_by_a_beat(
+    door: GraphQLHTTP, name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An EventSource that is told 200 instead of 204 comes back once more."""
+    monkeypatch.setattr(streaming, "RESUME_SECONDS", 600.0)
+    headers, beats = {"last-event-id": "x"}, Beats()
+    async with reading(door, headers, query=HEARD, variables=json.dumps({"name": name})) as reader:
+        slot = door.streams.heartbeat.add(beats)
+        await until(lambda: beats.number > 2)
+        door.streams.heartbeat.remove(beats, slot)
+        sample.ROOMS[name].words.put_nowait(None)
+        assert await reader.rest() == []
+
+    assert reader.started is not None
+    assert reader.started["status"] == 204
 
 
 # --- how it ends ---------------------------------------------------------------------------------------------------
@@ -274,3 +304,14 @@ async def test_a_server_that_stops_opens_no_stream(door: GraphQLHTTP) -> None:
     answer = await AsgiClient(door).get(EVENTS, query=FRAMES)
 
     assert (answer.status, answer.header("retry-after")) == (503, "1")
+
+
+async def test_a_stream_that_was_being_opened_while_the_server_stopped_ends_at_once(
+    door: GraphQLHTTP, slow: sample.Slow
+) -> None:
+    async with reading(door, query="subscription { late }") as reader:
+        await slow.started.wait()
+        door.streams.end_all()
+        slow.release.set()
+
+        assert await reader.rest() == []
