@@ -18,8 +18,11 @@ export async function apolloClient(connection: Connection, { url, token }: Apoll
     link: new HttpLink({ uri: url, headers: { authorization: `Bearer ${token}` } }),
     cache: new InMemoryCache({
       possibleTypes: await currentPossibleTypes(connection),
-      // The feed's list takes the place of the one that was read.
-      typePolicies: { TaskConnection: { fields: { nodes: { merge: false } } } },
+      typePolicies: {
+        // They have no id: another query that selects less of them must not take away what this one has.
+        TaskConnection: { merge: true, fields: { nodes: { merge: false } } },
+        TaskProgress: { merge: true },
+      },
     }),
   })
 }
