@@ -75,4 +75,5 @@ bench: install ## Measure this project, where tests/bench/run is.
 	@if [ -x tests/bench/run ]; then exec tests/bench/run $(ARGS); else echo 'there is no tests/bench/run'; exit 1; fi
 
 clean: ## Remove what was built and installed. Leaves .data alone.
-	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .import_linter_cache project/frontend/node_modules project/frontend/dist
+	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .import_linter_cache project/frontend/node_modules project/frontend/dist \
+	  client-examples/typescript/node_modules client-examples/typescript/build
