@@ -59,7 +59,7 @@ export async function* follow<F extends Frame>(
  */
 export async function* resume<F extends { readonly cursor: EventCursor }>(
   open: (after: EventCursor | null) => AsyncIterable<F>,
-  { after = null, signal, onRetry, firstWaitMilliseconds = 250, mostWaitMilliseconds = 10_000 }: FollowOptions = {},
+  { after = null, signal, onRetry, firstWaitMilliseconds = 250, mostWaitMilliseconds = 5_000 }: FollowOptions = {},
 ): AsyncGenerator<F, void> {
   let cursor = after
   let failures = 0
