@@ -27,8 +27,9 @@ query='subscription($id: ID!, $after: EventCursor) { taskUpdated(id: $id, after:
 events=$(mktemp)
 trap 'rm -f "$events"' EXIT
 until grep -q '^event: complete' "$events"; do
-  # The id of each event is its cursor. A stream that ended without `complete` is taken up after the last of them.
-  after=$(sed -n 's/^id: \(.*\)/"\1"/p' "$events" | tail -n 1)
+  # The id of each event is its cursor, and an empty line its end. A stream that ended without `complete` is taken up
+  # after the last event that is whole.
+  after=$(awk '/^id: / { id = $2 } /^$/ { last = id } END { if (last) print "\"" last "\"" }' "$events")
   ask -N -G -H 'Accept: text/event-stream' --data-urlencode "query=$query" \
     --data-urlencode "variables={\"id\": \"$id\", \"after\": ${after:-null}}" | tee -a "$events" || ended=$?
   # 22: the server refused, and would again.
