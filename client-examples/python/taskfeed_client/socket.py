@@ -34,7 +34,7 @@ class Socket:
                     pong_timeout=PONG_SECONDS,
                 )
                 client = Client(transport=transport)
-                self._session = await client.connect_async()
+                self._session = await client.connect_async()  # type: ignore[no-untyped-call]  # gql leaves it untyped
                 self._client = client
             return self._session
 
@@ -53,6 +53,6 @@ class Socket:
         client, self._client, self._session = self._client, None, None
         if client is not None:
             try:
-                await client.close_async()
+                await client.close_async()  # type: ignore[no-untyped-call]  # as above
             except (TransportError, OSError):
                 return  # it was lost already, which is what closing is for

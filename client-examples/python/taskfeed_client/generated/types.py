@@ -447,10 +447,10 @@ class WaitInput(BaseModel):
     seconds: float = Field(description="How long. At least 0, at most 3600.")
 
 
-def _serialize_task_input(value, handler):
+def _serialize_task_input(value: Any, handler: Any) -> Any:
     """Wire serializer for the @oneOf input 'TaskInput': wraps the
     serialized member under its field tag."""
-    tags = {
+    tags: dict[type[Any], str] = {
         AddNumbersInput: "addNumbers",
         CountPrimesInput: "countPrimes",
         CountWordsInput: "countWords",
