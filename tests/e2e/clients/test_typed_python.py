@@ -88,7 +88,7 @@ async def test_each_event_comes_once_and_in_order_though_the_server_is_killed(
     assert versions == list(range(1, len(versions) + 1))
     assert kinds == {UpdateKind.EVENT}
     assert update.task.result is not None
-    assert "".join(chunks) == update.task.result.text
+    assert "".join(chunks).strip() == update.task.result.text
 
 
 async def test_who_comes_late_sees_the_end_and_can_ask_for_all_that_went_before(taskfeed: Taskfeed) -> None:
