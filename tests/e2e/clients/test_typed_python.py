@@ -20,7 +20,7 @@ from taskfeed_client.generated.types import (
 
 from tests.e2e.support import Api, Databases, Processes
 
-PATIENCE_SECONDS = 12.0
+PATIENCE_SECONDS = 30.0
 T = TypeVar("T")
 
 
