@@ -12,6 +12,7 @@ TASKFEED_URL, TASKFEED_TOKEN, TASKFEED_USERNAME, TASKFEED_PASSWORD. Ends with 0 
 import argparse
 import asyncio
 import os
+import random
 import sys
 from collections.abc import AsyncIterator
 from typing import Any
@@ -94,12 +95,21 @@ async def follow(url: str, token: str, task_id: str) -> AsyncIterator[dict[str, 
                     yield answer["taskUpdated"]
         except (TransportError, OSError) as lost:
             failures += 1
-            if isinstance(lost, TransportQueryError) or failures > 10:  # noqa: PLR2004 - refused, or out of patience
+            if is_final(lost) or failures > 10:  # noqa: PLR2004 - refused, or out of patience
                 raise
             print(f"connection lost ({lost}), trying again", file=sys.stderr)
-            await asyncio.sleep(min(0.25 * 2**failures, 5))
+            # Half of it by chance, so that a server that comes back does not get everybody in the same moment.
+            await asyncio.sleep(min(0.25 * 2**failures, 5) * random.uniform(0.5, 1))  # noqa: S311 - no secret
         else:
             return
+
+
+def is_final(error: Exception) -> bool:
+    """Whether it would only come again: the server has refused the operation, and does not just stop or start."""
+    if not isinstance(error, TransportQueryError):
+        return False
+    codes = [fault.get("extensions", {}).get("code") for fault in error.errors or []]
+    return codes != ["UNAVAILABLE"]
 
 
 def main() -> int:
