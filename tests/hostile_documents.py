@@ -91,13 +91,13 @@ REFUSED: dict[str, tuple[str, str]] = {
         "{ tasks(first: 100) { nodes { events(first: 1000) { nodes { cursor } } attempts { number } } } }",
         "TOO_COMPLEX",
     ),
-    "30 changes": (
-        "mutation { " + " ".join(f"a{i}: cancelTask(input: {{id: 1}}) {{ task {{ id }} }}" for i in range(30)) + " }",
+    "60 changes": (
+        "mutation { " + " ".join(f"a{i}: cancelTask(input: {{id: 1}}) {{ task {{ id }} }}" for i in range(60)) + " }",
         "TOO_MANY_ROOT_FIELDS",
     ),
-    "30 changes by a fragment": (
+    "60 changes by a fragment": (
         "mutation { ...M ...M } fragment M on Mutation { "
-        + " ".join(f"a{i}: logout {{ ok }}" for i in range(15))
+        + " ".join(f"a{i}: logout {{ ok }}" for i in range(30))
         + " }",
         "TOO_MANY_ROOT_FIELDS",
     ),
