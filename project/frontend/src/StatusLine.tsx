@@ -1,6 +1,7 @@
 import { type FormEvent, useEffect, useState, useSyncExternalStore } from "react";
 
 import { connection, signIn, signOut, viewer, viewerMayHaveChanged } from "./session";
+import { restoreExamples } from "./tabs";
 
 /** One line above GraphiQL: who is signed in or how to, a lost socket, and the way back to the examples. */
 export function StatusLine() {
@@ -46,9 +47,4 @@ function SignIn() {
       {fault && <span className="fault">{fault}</span>}
     </form>
   );
-}
-
-function restoreExamples() {
-  for (const key of ["tabState", "query", "variables"]) localStorage.removeItem(`graphiql:${key}`);
-  location.reload();
 }

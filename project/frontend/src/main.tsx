@@ -9,6 +9,7 @@ import "./style.css";
 import { examples } from "./examples";
 import { fetcher } from "./fetcher";
 import { StatusLine } from "./StatusLine";
+import { forgetTabsIfAsked } from "./tabs";
 
 const plugins = [explorerPlugin()];
 
@@ -29,4 +30,5 @@ function Page() {
   );
 }
 
+forgetTabsIfAsked();
 createRoot(document.getElementById("root")!).render(<Page />);
