@@ -132,7 +132,8 @@ INSTALLED_APPS = [
     "django.contrib.staticfiles",
     "channels",
     "corsheaders",  # for its checks of the settings; `tasks.api.transport.http.door` asks its middleware
-    "strawberry_django",
+    # The API's, which a worker does without: it would cost every start of one more than half a second.
+    *([] if Path(sys.argv[0]).parts[-2:] == ("project", "worker.py") else ["strawberry_django"]),
     "tasks",
 ]
 MIDDLEWARE = [

@@ -32,6 +32,7 @@ from tests.integration.plans import caught_plans
 
 pytestmark = [
     pytest.mark.skipif(os.environ.get("TASKFEED_TEST_STORE") == "sqlite", reason="PostgreSQL's plans"),
+    pytest.mark.skipif(os.environ.get("FAULT_ROUNDS") != "full", reason="a million rows take a minute: `make faults`"),
     pytest.mark.django_db,
 ]
 

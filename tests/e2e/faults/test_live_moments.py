@@ -91,7 +91,7 @@ def _finish(claim: Claim) -> None:
 async def test_who_attaches_in_that_moment_hears_everything_once(
     hub: Hub, owner: User, report: Report, redis_url: str, moment: str
 ):
-    played, missed, repeated, recovery = rounds(12, 300), 0, 0, 0.0
+    played, missed, repeated, recovery = rounds(4, 300), 0, 0, 0.0
     await hub.ready()
     epoch = hub.epoch
 

@@ -21,7 +21,7 @@ from tests.integration import rows
 from tests.integration.hub_tools import ListSink, do, pulled
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("redis_url")]
-OLD_TASKS = rounds(400, 6_000)
+OLD_TASKS = rounds(200, 6_000)
 EVENTS_EACH = 50
 PRUNED_AT_ONCE = 100
 NOT_STALLED_SECONDS = 10.0

@@ -20,11 +20,11 @@ LINES = rounds(5_000, 7_000)
 FLOODS = 3
 """Together more than a feed may be behind."""
 LINE_CHARACTERS = 1_000
-FEEDS = rounds(5, 20)
+FEEDS = rounds(2, 20)
 WATCHERS_PER_FLOOD = rounds(1, 5)
 REPLAYED = rounds(6, 12)
 """Watchers of one task with large chunks, and as many feeds."""
-CHUNKS = rounds(250, 500)
+CHUNKS = rounds(150, 500)
 CHUNK_CHARACTERS = 64 * 1024
 PATIENCE_SECONDS = 60.0
 NOT_STALLED_SECONDS = 15.0

@@ -7,7 +7,7 @@ from tests.e2e.faults.crew import PATIENCE_SECONDS, Crew, Tally, now
 from tests.e2e.faults.scene import Result, rounds
 from tests.e2e.support import wait_for
 
-DUE: Final = rounds(1_000, 10_000)
+DUE: Final = rounds(300, 10_000)
 WORKERS: Final = 3
 
 

@@ -17,7 +17,7 @@ from tests.e2e.faults.crew import PATIENCE_SECONDS, QUEUES, SLOTS, Crew, Tally, 
 from tests.e2e.faults.scene import Result, rounds
 from tests.e2e.support import wait_for
 
-WAITING: Final = rounds(20_000, 100_000)
+WAITING: Final = rounds(6_000, 100_000)
 PRIORITIES: Final = {0: "\x06\x166", 1: "\x06\x163", 2: ""}
 """Each priority as stored, and how the name of its list ends: kombu's own way."""
 DEFAULT: Final = "default\x06\x163"

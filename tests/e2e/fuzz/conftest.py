@@ -10,7 +10,7 @@ from hypothesis import HealthCheck, Phase, seed, settings
 
 from tests.e2e.support import Api, Databases, Processes
 
-SECONDS = float(os.environ.get("FUZZ_SECONDS", "45"))
+SECONDS = float(os.environ.get("FUZZ_SECONDS", "12"))
 """For all fuzzing together, without the start of the server."""
 ANSWER_SECONDS = 20.0
 """Whatever takes longer hangs."""
