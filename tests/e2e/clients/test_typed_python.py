@@ -83,7 +83,7 @@ async def test_each_event_comes_once_and_in_order_though_the_server_is_killed(
                 chunks.append(chunk)
             if len(versions) == 10:
                 print("-- the server is killed, and started again")  # noqa: T201
-                await asyncio.to_thread(_restart, processes)
+                await _restart(processes)
 
     assert versions == list(range(1, len(versions) + 1))
     assert kinds == {UpdateKind.EVENT}
@@ -186,7 +186,9 @@ async def test_without_a_server_it_stops_trying_in_the_end() -> None:
             await client.submit(WAIT, WaitInput(seconds=0))
 
 
-def _restart(processes: Processes) -> None:
+async def _restart(processes: Processes) -> None:
     assert processes.server is not None
     processes.kill(processes.server)
-    processes.await_server(processes.spawn_server())
+    # Started by this thread, which lives on: a child ends with the thread that started it.
+    server = processes.spawn_server()
+    await asyncio.to_thread(processes.await_server, server)
