@@ -30,8 +30,9 @@ test: install ## Run the tests, on their own PostgreSQL and Valkey. ARGS="-k can
 	$(VENV)/python -m pytest $(SPREAD) $(ARGS)
 
 # Twelve minutes are not enough for all faults: these are played by `make test` and, at length, by `make faults`.
-LONG := stores/test_stores_sqlite stores/test_stores_restored stores/test_stores_failing test_live_slow \
-	test_live_retention test_live_moments test_workers_restarted test_workers_told_to_stop
+LONG := stores/test_stores_sqlite stores/test_stores_restored stores/test_stores_failing stores/test_stores_postgres \
+	test_live_slow test_live_retention test_live_moments test_live_layers test_live_commits test_workers_restarted \
+	test_workers_told_to_stop test_workers_due test_workers_messages test_workers_stopped test_workers_held_up
 most: install
 	$(VENV)/python -m pytest $(SPREAD) $(LONG:%=--ignore=tests/e2e/faults/%.py)
 
