@@ -3,11 +3,11 @@
 import asyncio
 import logging
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from functools import cache, lru_cache
+from functools import cache, lru_cache, partial
 from time import monotonic, time
-from typing import NamedTuple
+from typing import NamedTuple, ParamSpec, TypeVar
 
 from django.conf import settings
 from limits import RateLimitItem, RateLimitItemPerMinute, parse_many
@@ -18,6 +18,9 @@ from redis.backoff import NoBackoff
 from redis.retry import Retry
 
 logger = logging.getLogger(__name__)
+
+P = ParamSpec("P")
+T = TypeVar("T")
 
 TIMEOUT_SECONDS = 0.2
 OUTAGE_SECONDS = 1.0
@@ -63,61 +66,39 @@ class RateLimiter:
         `limit` is "10/minute", or several as in "10/minute;100/hour"; "" allows everything. What is refused is not
         counted. `scope` and `key` together tell who does what: the same ones must come with the same limit.
         """
-        ask_again_at = self._ask_again_at
-        if not limit or (ask_again_at is not None and monotonic() < ask_again_at):
-            return None
-        try:
-            seconds = self._hit(scope, key, _parsed(limit))
-        except RedisError as error:
-            self._note_outage(error)
-            return None
-        if ask_again_at is not None:
-            self._note_return()
-        return seconds
-
-    async def hit_async(self, scope: str, key: str, limit: str) -> float | None:
-        """Do the same as `hit` from the event loop, which goes on meanwhile."""
-        if not limit:
-            return None
-        return await asyncio.get_running_loop().run_in_executor(self._asking(), self.hit, scope, key, limit)
-
-    def _asking(self) -> ThreadPoolExecutor:
-        if self._threads is None:
-            self._threads = ThreadPoolExecutor(ASKING_THREADS, thread_name_prefix="rates")
-        return self._threads
+        return self._asked(lambda: self._hit(scope, key, _parsed(limit))) if limit else None
 
     def forget(self, scope: str, key: str, limit: str) -> None:
         """Begin to count anew. Blocks as `hit`; where Redis is away nothing is forgotten."""
-        ask_again_at = self._ask_again_at
-        if not limit or (ask_again_at is not None and monotonic() < ask_again_at):
-            return
-        try:
-            for window in _parsed(limit):
-                self._windows.clear(window, scope, key)
-        except RedisError as error:
-            self._note_outage(error)
-
-    async def forget_async(self, scope: str, key: str, limit: str) -> None:
-        """Do the same as `forget` from the event loop, which goes on meanwhile."""
-        if limit:
-            await asyncio.get_running_loop().run_in_executor(self._asking(), self.forget, scope, key, limit)
+        for window in _parsed(limit) if limit else ():
+            self._asked(partial(self._windows.clear, window, scope, key))
 
     def count(self, scope: str, key: str, number: int, per_minute: int) -> "Room | None":
         """Count what was let through already, and return what room is left; None where Redis is away. Blocks as `hit`.
 
         For what is too frequent to be asked about one by one: two counters in Redis, whatever the numbers.
         """
+        return self._asked(lambda: self._count(RateLimitItemPerMinute(per_minute), scope, key, number))
+
+    async def aside(self, ask: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+        """Call what blocks, as all of the above, from the event loop, which goes on meanwhile."""
+        if self._threads is None:
+            self._threads = ThreadPoolExecutor(ASKING_THREADS, thread_name_prefix="rates")
+        return await asyncio.get_running_loop().run_in_executor(self._threads, partial(ask, *args, **kwargs))
+
+    def _asked(self, question: Callable[[], T]) -> T | None:
+        """Ask Redis; None where it is away, at once where that was just found out."""
         ask_again_at = self._ask_again_at
         if ask_again_at is not None and monotonic() < ask_again_at:
             return None
         try:
-            room = self._count(RateLimitItemPerMinute(per_minute), scope, key, number)
+            answer = question()
         except RedisError as error:
             self._note_outage(error)
             return None
         if ask_again_at is not None:
             self._note_return()
-        return room
+        return answer
 
     def _count(self, window: RateLimitItem, scope: str, key: str, number: int) -> "Room":
         before = self._counters.get_window_stats(window, scope, key)

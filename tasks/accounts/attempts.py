@@ -12,19 +12,15 @@ Count = tuple[str, str, str]
 
 
 async def refused_for(address: str | None, username: str | None) -> float | None:
+    """Do as `refused_for_blocking` from the event loop."""
+    return await rates.limiter().aside(refused_for_blocking, address, username)
+
+
+def refused_for_blocking(address: str | None, username: str | None) -> float | None:
     """Count an attempt; return None where it may be made, else the seconds until one may.
 
     The `address` of the client is None where the door does not tell it, the `username` where it is not what is tried.
     """
-    for count in _counts(address, username):
-        seconds = await rates.limiter().hit_async(*count)
-        if seconds is not None:
-            return seconds
-    return None
-
-
-def refused_for_blocking(address: str | None, username: str | None) -> float | None:
-    """Do the same away from the event loop."""
     for count in _counts(address, username):
         seconds = rates.limiter().hit(*count)
         if seconds is not None:
@@ -33,12 +29,12 @@ def refused_for_blocking(address: str | None, username: str | None) -> float | N
 
 
 async def forgive(username: str) -> None:
-    """Forget the attempts under a name: who knows its password may sign in as often as they like."""
-    await rates.limiter().forget_async(*_of_name(username))
+    """Do as `forgive_blocking` from the event loop."""
+    await rates.limiter().aside(forgive_blocking, username)
 
 
 def forgive_blocking(username: str) -> None:
-    """Do the same away from the event loop."""
+    """Forget the attempts under a name: who knows its password may sign in as often as they like."""
     rates.limiter().forget(*_of_name(username))
 
 

@@ -51,7 +51,7 @@ async def create_watch_token(user_id: UUID, task_id: UUID, expires_in_seconds: f
         problem = f"expected {LEAST_SECONDS:g} to {at_most:g} seconds, got: {expires_in_seconds:g}"
         return WatchTokenAnswer(errors=[InvalidArguments(problem, ["input", "expiresInSeconds"])])
     limit = settings.WATCH_TOKENS_PER_USER
-    seconds = await rates.limiter().hit_async("watch-token", user_id.hex, limit)
+    seconds = await rates.limiter().aside(rates.limiter().hit, "watch-token", user_id.hex, limit)
     if seconds is not None:
         return WatchTokenAnswer(
             errors=[RateLimited("too many watch tokens, try again later", ["input"], retry_after_seconds=seconds)]

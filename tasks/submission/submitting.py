@@ -42,6 +42,9 @@ async def submit(owner_id: UUID, request: SubmitRequest, abandoned: asyncio.Even
     row = checked(request, owner_id)
     if not isinstance(row, Task):
         return SubmitAnswer(None, errors=row)
+    if request.wait_seconds and _too_many_wait(owner_id):
+        message = "too many requests wait for their tasks: submit without waitSeconds, or later"
+        return SubmitAnswer(None, errors=[RateLimited(message, ["waitSeconds"], retry_after_seconds=1.0)])
     refused = admission().refused(owner_id, row.queue, ["input"])
     if refused is not None:
         # What stands already is no more work: it must be found again however full it is.
@@ -49,9 +52,6 @@ async def submit(owner_id: UUID, request: SubmitRequest, abandoned: asyncio.Even
         return found or SubmitAnswer(None, errors=[refused])
     if not request.wait_seconds:
         return await _stored(row)
-    if _waiters.total() >= settings.MAX_WAITERS or _waiters[owner_id] >= settings.MAX_WAITERS_PER_USER:
-        message = "too many requests wait for their tasks: submit without waitSeconds, or later"
-        return SubmitAnswer(None, errors=[RateLimited(message, ["waitSeconds"], retry_after_seconds=1.0)])
     with _counted(owner_id):
         return await _awaited(row, request.wait_seconds, abandoned)
 
@@ -137,6 +137,11 @@ def _by_key(row: Task) -> tuple[TaskSnapshot, bool] | None:
     digest = with_key.values_list("arguments_digest", flat=True).first()
     found = snapshots(with_key)
     return (found[0], bytes(digest) == row.arguments_digest) if found and digest is not None else None
+
+
+def _too_many_wait(owner_id: UUID) -> bool:
+    at_most: int = settings.MAX_WAITERS_PER_USER
+    return _waiters[owner_id] >= at_most or _waiters.total() >= settings.MAX_WAITERS
 
 
 @contextmanager

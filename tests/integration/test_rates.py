@@ -78,10 +78,10 @@ def test_servers_count_together(redis_url: str) -> None:
 
 
 async def test_loop_goes_on_while_redis_is_asked(limiter: RateLimiter) -> None:
-    answers = await asyncio.gather(*(limiter.hit_async("login", "ada", "5/hour") for _ in range(8)))
+    answers = await asyncio.gather(*(limiter.aside(limiter.hit, "login", "ada", "5/hour") for _ in range(8)))
 
     assert answers.count(None) == 5
-    assert await limiter.hit_async("login", "ada", "") is None
+    assert await limiter.aside(limiter.hit, "login", "ada", "") is None
 
 
 def test_everything_is_allowed_while_redis_is_away_and_the_outage_logged_once(

@@ -1,7 +1,7 @@
 """client-examples/python/taskfeed_client, as a program would use it, against a real server and worker."""
 
 import asyncio
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
 from typing import Any, TypeVar
 
@@ -18,27 +18,10 @@ from taskfeed_client.generated.types import (
     WaitInput,
 )
 
-from tests.e2e.support import Api, Databases, Processes
+from tests.e2e.support import Api, Processes
 
 PATIENCE_SECONDS = 30.0
 T = TypeVar("T")
-
-
-@pytest.fixture(scope="module")
-def processes(databases: Databases, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Processes]:
-    """A server that looks often whether a token is still good."""
-    running = Processes(tmp_path_factory.mktemp("clients"), databases.make(), SOCKET_PING_SECONDS="1")
-    try:
-        running.start()
-        yield running
-    finally:
-        running.stop()
-
-
-@pytest.fixture(scope="module")
-def api(processes: Processes) -> Api:
-    """A client signed in as the user `ada`."""
-    return processes.api.register("ada")
 
 
 @pytest.fixture
