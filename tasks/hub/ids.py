@@ -87,6 +87,10 @@ class SeenIds:
 
     # ---- what is missing ------------------------------------------------------------------------------------------
 
+    def misses_through(self, event_id: int) -> bool:
+        """True while an id up to this one is missing."""
+        return bool(self._holes) and self._holes[0].first <= event_id
+
     def missing(self, limit: int) -> list[Span]:
         """The lowest holes."""
         return [(hole.first, hole.last) for hole in self._holes[:limit]]
@@ -117,6 +121,11 @@ class SeenIds:
             if hole.first <= hole.last:
                 left.append(hole)
         self._holes = left
+
+    def lacks(self, event_id: int) -> bool:
+        """True for an id that was passed over and not seen since."""
+        at = self._place(event_id)
+        return at >= 0 and event_id <= self._holes[at].last
 
     def _fill(self, event_id: int) -> bool:
         at = self._place(event_id)

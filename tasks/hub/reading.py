@@ -13,12 +13,11 @@ from tasks.errors import StoreUnavailable
 from tasks.hub import lookups, position, tail
 from tasks.hub.audience import Audience
 from tasks.hub.intake import Intake
+from tasks.hub.pace import SOON_SECONDS, Pace
 from tasks.models import Event
 
 logger = logging.getLogger(__name__)
 
-SOON_SECONDS: Final = 0.05
-"""How long what is missing may still come by itself before it is read."""
 SETTLE_SECONDS: Final = 0.5
 """How long a start waits for the transactions that are open."""
 
@@ -35,7 +34,12 @@ class LogReader:
         self._wants_read = asyncio.Event()
         self._wants_round = asyncio.Event()
         self._soon: asyncio.TimerHandle | None = None
-        self._pace = SOON_SECONDS
+        self._soon_through = 0
+        """The highest id when that timer was set: a hole above is younger than it."""
+        self._waited_through = 0
+        """The same once the time is over: what is missing up to there has been waited for."""
+        self.pace = Pace(settings.TAIL_SECONDS)
+        """How long what is missing may still come live."""
         self._server = ""
         self._is_away = False
         self._proved = 0
@@ -78,6 +82,7 @@ class LogReader:
     def arrive(self, events: list[Event]) -> None:
         """Take in what came live."""
         if self._intake is not None:
+            self.pace.came({event.id for event in events})
             self._intake.arrive(events)
             self._ask(self._intake)
         # Else it will be found with the log's end.
@@ -109,11 +114,18 @@ class LogReader:
         if intake.is_wanting:
             self._wants_read.set()
         if intake.ids.has_holes and self._soon is None:
-            self._soon = asyncio.get_running_loop().call_later(self._pace, self._now)
+            self._soon_through = intake.ids.highest
+            self._soon = asyncio.get_running_loop().call_later(self.pace.seconds, self._now)
 
     def _now(self) -> None:
         self._soon = None
-        self._wants_round.set()
+        intake = self._running()
+        if intake.ids.misses_through(self._soon_through):
+            self._waited_through = self._soon_through
+            self._wants_round.set()
+        else:
+            self.pace.was_enough()
+            self._ask(intake)
 
     # ---- its reads -------------------------------------------------------------------------------------------------
 
@@ -159,7 +171,8 @@ class LogReader:
         """Look at the log's end once. True: there is more to read."""
         intake = self._running()
         ids = intake.ids
-        top, mark = ids.highest, ids.mark
+        top, waited_through = ids.highest, self._waited_through
+        self._waited_through = 0
         holes = ids.missing(tail.HOLES_AT_ONCE)
         look = await database.read(tail.read_round, holes, top, ids.awaited(), ids.has_unnoted(top))
         if look.position is not None and look.position.server != self._server:
@@ -174,13 +187,16 @@ class LogReader:
         if look.position.epoch != intake.epoch:
             await self._check_epoch(look.position.epoch)
             return True
+        found = [event.id for event in look.events if event.id <= waited_through and ids.lacks(event.id)]
         intake.arrive(look.events)
         if look.horizon == tail.EVER:
             ids.note(0, top)
         ids.give_up(look.horizon, look.read_through)
         if look.number is not None:
             ids.note(look.number, top)
-        self._pace = SOON_SECONDS if ids.mark > mark else min(self._pace * 2, settings.TAIL_SECONDS)
+        # The first look at a hole draws the number with which a later one settles it.
+        settled = look.number is not None or ids.missing(1) != holes[:1] or not holes
+        self.pace.looked(found, asyncio.get_running_loop().time(), settled=settled)
         self._ask(intake)
         return look.has_more
 

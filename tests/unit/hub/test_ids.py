@@ -22,6 +22,17 @@ def test_mark_stays_below_a_missing_id_and_rises_over_all_that_follow_it():
     assert (ids.mark, ids.missing(10)) == (4, [])
 
 
+def test_what_is_missing_is_known_one_by_one():
+    ids = SeenIds(0)
+    ids.see(3)
+    ids.see(6)
+
+    assert [event_id for event_id in range(1, 8) if ids.lacks(event_id)] == [1, 2, 4, 5]
+    assert (ids.misses_through(0), ids.misses_through(1)) == (False, True)
+    ids.see(1)
+    assert (ids.misses_through(1), ids.misses_through(2)) == (False, True)
+
+
 def test_mark_stays_below_what_was_seen_and_not_told():
     ids = SeenIds(0)
     ids.see(1)
