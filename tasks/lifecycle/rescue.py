@@ -1,6 +1,8 @@
 """Workers and their leases: whose attempts are still alive, and what becomes of those that are not."""
 
+import math
 import random
+import time
 from collections.abc import Iterable, Sequence
 from datetime import timedelta
 from uuid import UUID
@@ -9,6 +11,7 @@ from django.db import connection, transaction
 from django.db.models import Max, Q
 from django.db.models.functions import Now
 
+from tasks.errors import StoreUnavailable
 from tasks.lifecycle.attempts import claim_of, fail
 from tasks.lifecycle.schedule import now
 from tasks.lifecycle.values import Claim, Failure, RunningAttempt
@@ -69,15 +72,20 @@ def running_attempts(incarnation: UUID) -> list[RunningAttempt]:
     return _running(Q(incarnation=incarnation))
 
 
-def rescue_lost(limit: int, *, lease_seconds: float) -> int:
+def rescue_lost(limit: int, *, lease_seconds: float, within_seconds: float = math.inf) -> int:
     """End the attempts of workers whose lease has run out: WORKER_LOST. Returns how many.
 
-    A worker that the database does not know may just have started: its first attempts have a lease's time, too.
+    A worker that the database does not know may just have started: its first attempts have a lease's time, too. An
+    answer that took longer than `within_seconds` is not acted upon, since heartbeats have waited as long as the
+    question: then this raises `StoreUnavailable`.
     """
+    asked_at = time.monotonic()
     dead = WorkerProcess.objects.filter(lease_expires_at__lte=Now()).values("incarnation")
     known = WorkerProcess.objects.values("incarnation")
     unknown = ~Q(incarnation__in=known) & Q(started_at__lt=Now() - timedelta(seconds=lease_seconds))
     lost = _running(Q(incarnation__in=dead) | unknown, limit)
+    if (took := time.monotonic() - asked_at) > within_seconds:
+        raise StoreUnavailable(f"the database took {took:.1f} s to name lost attempts: heartbeats may be as late")
     return sum(end_lost(attempt.claim, f"the worker of attempt {attempt.claim.attempt} is gone") for attempt in lost)
 
 

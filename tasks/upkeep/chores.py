@@ -70,9 +70,10 @@ def _enqueue_lost(queue: str, priority: TaskPriority) -> int:
     return len(lost) if enqueue(lost) else 0
 
 
-def rescue() -> bool:
-    """End the attempts of workers whose lease has run out."""
-    rescued = lifecycle.rescue_lost(ROWS_AT_ONCE, lease_seconds=settings.LEASE_SECONDS)
+def rescue(within_seconds: float) -> bool:
+    """End the attempts of workers whose lease has run out, unless the database took longer to name them."""
+    lease = settings.LEASE_SECONDS
+    rescued = lifecycle.rescue_lost(ROWS_AT_ONCE, lease_seconds=lease, within_seconds=within_seconds)
     if rescued:
         logger.warning("ended %d attempts of lost workers", rescued)
     return rescued >= ROWS_AT_ONCE

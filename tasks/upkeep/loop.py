@@ -126,6 +126,7 @@ class Upkeep:
         self._registered = False
         self._last_heartbeat = 0.0
         self._rescue_from = 0.0
+        self._cut_off_after = MISSED_BEATS * settings.HEARTBEAT_SECONDS
         self._look = _Job(self._look_at_own, LOOK_SECONDS)
         self._pulse = _Rhythm("pulse", [_Job(self._heartbeat, settings.HEARTBEAT_SECONDS)])
         self._care = _Rhythm("care", [self._look])
@@ -176,13 +177,13 @@ class Upkeep:
                 concurrency=worker.concurrency,
                 lease_seconds=lease,
             )
-            self._rescue_from = time.monotonic() + MISSED_BEATS * settings.HEARTBEAT_SECONDS
+            self._rescue_from = time.monotonic() + self._cut_off_after
             self._registered = True
         elif not lifecycle.heartbeat(worker.incarnation, lease_seconds=lease):
             logger.error("this worker outlived its lease of %s s: ending what it runs", lease)
             self._lease_lost()
         now = time.monotonic()
-        if now - self._last_heartbeat > MISSED_BEATS * settings.HEARTBEAT_SECONDS:
+        if now - self._last_heartbeat > self._cut_off_after:
             # The others may have been cut off just as long: give each a lease to show that it lives.
             self._rescue_from = now + lease
         self._last_heartbeat = now
@@ -190,10 +191,10 @@ class Upkeep:
 
     def _rescue(self) -> bool:
         now = time.monotonic()
-        is_cut_off = now - self._last_heartbeat > MISSED_BEATS * settings.HEARTBEAT_SECONDS
+        is_cut_off = now - self._last_heartbeat > self._cut_off_after
         if not self._registered or is_cut_off or now < self._rescue_from:
             return False
-        return chores.rescue()
+        return chores.rescue(self._cut_off_after)
 
     def _look_at_own(self) -> bool:
         self._look_after(lifecycle.running_attempts(self._worker.incarnation))

@@ -1,6 +1,7 @@
 """The store's promises, kept on PostgreSQL and on SQLite alike (`TASKFEED_TEST_STORE`)."""
 
 import threading
+import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
@@ -8,14 +9,17 @@ from typing import Any
 from uuid import UUID, uuid4
 
 import pytest
-from django.db import connection
+from django.db import connection, transaction
 
 from tasks import lifecycle
 from tasks.broker import Message
+from tasks.errors import StoreUnavailable
 from tasks.lifecycle import Claim, Logged, Output, Progressed
 from tasks.models import Attempt, Event, Task, User
 from tasks.status import TRANSITIONS, AttemptStatus, LogLevel, TaskPriority, TaskStatus
+from tests.integration.hub_tools import on_postgresql
 from tests.integration.rows import BOOM, claimed, new_task, stored, try_claim
+from tests.waiting import wait_for
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -306,6 +310,41 @@ def test_attempts_of_a_worker_without_a_lease_are_rescued(owner: User):
     assert Attempt.objects.get(task=lost).failure["code"] == "WORKER_LOST"
     assert lifecycle.heartbeat(dead, lease_seconds=60) is False
     assert lifecycle.heartbeat(alive, lease_seconds=60) is True
+
+
+@on_postgresql
+def test_a_question_for_lost_attempts_that_waited_itself_ends_none(owner: User):
+    dead = uuid4()
+    lifecycle.register_worker(dead, name="b", queues=["default"], concurrency=1, lease_seconds=-1)
+    task = stored(owner)
+    assert lifecycle.claim(task.id, claim_id=uuid4(), incarnation=dead, worker="b", pid=1)
+    patience = 0.1
+    with ThreadPoolExecutor(1) as pool:
+        with transaction.atomic(), connection.cursor() as cursor:
+            cursor.execute("LOCK TABLE tasks_workerprocess IN ACCESS EXCLUSIVE MODE")
+            rescued = pool.submit(_rescued_within, patience)
+            wait_for(_waits_for_a_lock)
+            waits_since = time.monotonic()
+            wait_for(lambda: time.monotonic() > waits_since + patience)
+        with pytest.raises(StoreUnavailable, match="to name lost attempts"):
+            rescued.result(30)
+
+    assert statuses(task)[-1] == "RUNNING"
+    assert lifecycle.rescue_lost(10, lease_seconds=60, within_seconds=30) == 1
+
+
+def _rescued_within(seconds: float) -> int:
+    try:
+        return lifecycle.rescue_lost(10, lease_seconds=60, within_seconds=seconds)
+    finally:
+        connection.close()
+
+
+def _waits_for_a_lock() -> bool:
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_stat_clear_snapshot()")  # else a transaction sees the activity of its first look
+        cursor.execute("SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock'")
+        return bool(cursor.fetchone()[0])
 
 
 def test_sent_tasks_are_marked_and_the_others_found(owner: User):
