@@ -7,19 +7,21 @@ a whole batch in one round trip. A test compares it with what Celery writes.
 import base64
 import json
 import logging
+import os
 import threading
 import time
-from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cache
-from uuid import UUID, uuid4
+from queue import Empty, SimpleQueue
+from uuid import UUID
 
 from django.conf import settings
 from redis import Redis, RedisError
 from redis.backoff import NoBackoff
 from redis.retry import Retry
+from uuid_utils import uuid7
 
 from tasks.errors import StoreUnavailable
 from tasks.status import TaskPriority
@@ -30,6 +32,8 @@ CELERY_TASK = "tasks.run"
 SEND_TIMEOUT_SECONDS = 0.2
 BREAK_SECONDS = 1.0
 """After a failed send, how long the broker is left alone."""
+GATHER_SECONDS = 0.003
+"""What comes alone is sent at once; so soon after it, the next waits for others, to share a round trip with them."""
 STAMP_SECONDS = 0.5
 """How long a sent task's `enqueued_at` may wait to be written with others; most have started by then and need none."""
 PRIORITY_STEPS = {TaskPriority.HIGH: 0, TaskPriority.NORMAL: 3, TaskPriority.LOW: 6}
@@ -103,7 +107,7 @@ def take(queues: Sequence[str]) -> UUID | None:
         return None
     keys = [_list_name(queue, priority) for priority in PRIORITY_STEPS for queue in queues]
     try:
-        raw = _take()(keys=keys, args=[f'"task": "{CELERY_TASK}"'])
+        raw = _take(os.getpid())(keys=keys, args=[f'"task": "{CELERY_TASK}"'])
     except RedisError as error:
         _broken_until = time.monotonic() + BREAK_SECONDS
         logger.info("broker away: %r; the next task comes through Celery", error)
@@ -126,28 +130,36 @@ class Sender:
 
     def __init__(self, on_sent: Callable[[list[Message]], None]) -> None:
         self._on_sent = on_sent
-        self._waiting: deque[Message] = deque()
+        self._waiting: SimpleQueue[Message] = SimpleQueue()
         self._sent: list[Message] = []
-        self._awake = threading.Event()
+        self._gathers_until = 0.0
         threading.Thread(target=self._run, name="sender", daemon=True).start()
 
     def put(self, message: Message) -> None:
         """Have it sent soon. If that fails, upkeep finds the task in the database."""
-        self._waiting.append(message)
-        self._awake.set()
+        self._waiting.put(message)
 
     def _run(self) -> None:
         stamp_at = 0.0
         while True:
-            self._awake.wait(max(stamp_at - time.monotonic(), 0) if self._sent else None)
-            self._awake.clear()
-            batch = [self._waiting.popleft() for _ in range(len(self._waiting))]
+            batch = self._gathered(max(stamp_at - time.monotonic(), 0) if self._sent else None)
             if batch and self._is_sent(batch):
                 if not self._sent:
                     stamp_at = time.monotonic() + STAMP_SECONDS
                 self._sent += batch
             if self._sent and time.monotonic() >= stamp_at:
                 self._stamp()
+
+    def _gathered(self, timeout_seconds: float | None) -> list[Message]:
+        """What waits by now: one at least, unless the time is over."""
+        try:
+            first = self._waiting.get(timeout=timeout_seconds)
+        except Empty:
+            return []
+        if (pause := self._gathers_until - time.monotonic()) > 0:
+            time.sleep(pause)
+        self._gathers_until = time.monotonic() + GATHER_SECONDS
+        return [first, *(self._waiting.get() for _ in range(self._waiting.qsize()))]
 
     def _is_sent(self, batch: list[Message]) -> bool:
         try:
@@ -166,8 +178,13 @@ class Sender:
             logger.exception("could not note that tasks were enqueued; upkeep may send them again")
 
 
-@cache
 def _redis() -> Redis:
+    """This process's own client: a thread of the parent may have held the lock of its own in the moment of the fork."""
+    return _client(os.getpid())
+
+
+@cache
+def _client(_pid: int) -> Redis:
     return Redis.from_url(
         settings.REDIS_URL,
         socket_timeout=SEND_TIMEOUT_SECONDS,
@@ -177,7 +194,7 @@ def _redis() -> Redis:
 
 
 @cache
-def _take() -> Callable[..., bytes | None]:
+def _take(_pid: int) -> Callable[..., bytes | None]:
     """Look through the lists in the order in which kombu does; what Celery alone understands stays where it is."""
     return _redis().register_script(
         """
@@ -198,30 +215,38 @@ def _list_name(queue: str, priority: TaskPriority) -> str:
 
 def _envelope(message: Message) -> str:
     """One task as Celery's protocol 2 has it, in kombu's envelope for Redis. The message id is new with each send."""
-    message_id = str(uuid4())
-    arguments = json.dumps([[str(message.task_id)], {}, _EMBED])
-    headers = {**_HEADERS, "id": message_id, "root_id": message_id, "sent_at": time.time()}
+    body = base64.b64encode(f'[["{message.task_id}"], {{}}, {_EMBED}]'.encode()).decode()
+    return _template(message.queue, message.priority) % {"id": uuid7(), "body": body, "sent_at": repr(time.time())}
+
+
+@cache
+def _template(queue: str, priority: TaskPriority) -> str:
+    """The envelope with places for what differs from message to message: `id`, `body` and `sent_at`."""
     properties = {
-        "correlation_id": message_id,
+        "correlation_id": _ID,
         "delivery_mode": 2,
-        "delivery_info": {"exchange": "", "routing_key": message.queue},
-        "priority": PRIORITY_STEPS[message.priority],
+        "delivery_info": {"exchange": "", "routing_key": queue},
+        "priority": PRIORITY_STEPS[priority],
         "body_encoding": "base64",
-        "delivery_tag": message_id,
+        "delivery_tag": _ID,
         "reply_to": "",
     }
-    return json.dumps(
-        {
-            "body": base64.b64encode(arguments.encode()).decode(),
-            "content-encoding": "utf-8",
-            "content-type": "application/json",
-            "headers": headers,
-            "properties": properties,
-        }
-    )
+    envelope = {
+        "body": _BODY,
+        "content-encoding": "utf-8",
+        "content-type": "application/json",
+        "headers": {**_HEADERS, "id": _ID, "root_id": _ID, "sent_at": _SENT_AT},
+        "properties": properties,
+    }
+    template = json.dumps(envelope).replace("%", "%%")
+    for mark, place in ((_ID, "%(id)s"), (_BODY, "%(body)s")):
+        template = template.replace(json.dumps(mark), f'"{place}"')
+    return template.replace(json.dumps(_SENT_AT), "%(sent_at)s")
 
 
-_EMBED = {"callbacks": None, "errbacks": None, "chain": None, "chord": None}
+_ID, _BODY, _SENT_AT = "\0id", "\0body", "\0sent_at"
+"""Marks that no text of ours has."""
+_EMBED = json.dumps({"callbacks": None, "errbacks": None, "chain": None, "chord": None})
 _HEADERS: dict[str, object] = {
     "lang": "py",
     "task": CELERY_TASK,

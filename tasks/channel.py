@@ -7,6 +7,7 @@ import asyncio
 import logging
 import os
 import threading
+import time
 from collections import deque
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
@@ -37,6 +38,8 @@ SEND_TIMEOUT_SECONDS = 1.0
 CONFIRM_TIMEOUT_SECONDS = 2.0
 LINGER_SECONDS = 0.005
 """How long news that an attempt has begun waits for what follows: many end sooner, and then one message tells both."""
+GATHER_SECONDS = 0.003
+"""What comes alone is told at once; so soon after it, the next waits for others, to be told in one message."""
 MAX_WAITING_EVENTS = 20_000
 """While the layer is away no more than this many are held for it; listeners read the rest from the log."""
 _UUIDS = [position for position, column in enumerate(EVENT_COLUMNS) if column in EVENT_UUID_COLUMNS]
@@ -59,7 +62,7 @@ def publish(events: Sequence[Event]) -> None:
 
 def flush(timeout_seconds: float) -> None:
     """Wait until what was published is sent or given up, for a process that is about to end."""
-    if _current is not None and _current.pid == os.getpid():
+    if _current is not None:
         _current.flush(timeout_seconds)
 
 
@@ -112,7 +115,6 @@ class _Publisher:
     """One thread with one connection to the layer, for all threads of the process."""
 
     def __init__(self) -> None:
-        self.pid = os.getpid()
         self._waiting: deque[Event] = deque(maxlen=MAX_WAITING_EVENTS)
         self._awake = threading.Event()
         self._hurry = threading.Event()
@@ -143,9 +145,13 @@ class _Publisher:
         self._is_away = error is not None
 
     def _run(self) -> None:
+        gathers_until = 0.0
         while True:
             self._awake.wait()
             self._hurry.wait(LINGER_SECONDS)
+            if (pause := gathers_until - time.monotonic()) > 0:
+                time.sleep(pause)
+            gathers_until = time.monotonic() + GATHER_SECONDS
             self._awake.clear()
             self._hurry.clear()
             # Noted first: they wait for what was put before them, and that is there by now.
@@ -212,13 +218,22 @@ _lock = threading.Lock()
 
 
 def _publisher() -> _Publisher:
-    """The process's own publisher: a forked child must not use its parent's thread and connection."""
+    """The process's own publisher, made on first use."""
     global _current  # noqa: PLW0603 - one per process
-    if _current is None or _current.pid != os.getpid():
+    if _current is None:
         with _lock:
-            if _current is None or _current.pid != os.getpid():
+            if _current is None:
                 _current = _Publisher()
     return _current
+
+
+def _begin_anew() -> None:
+    """Leave to the parent its thread and connection, and a lock that one of its threads may hold just now."""
+    global _current, _lock
+    _current, _lock = None, threading.Lock()
+
+
+os.register_at_fork(after_in_child=_begin_anew)
 
 
 def _encoded(event: Event) -> list[Any]:

@@ -5,11 +5,13 @@ import logging
 import os
 import signal
 import sys
+import threading
 from typing import Final
 from uuid import UUID
 
 from billiard import pool
 from django.db import connections
+from django.db.backends.signals import connection_created
 
 from tasks import channel
 from tasks.worker.attempt import Place
@@ -52,6 +54,10 @@ def _die_with(parent: int) -> None:
 
 
 def _forget_inherited_connections() -> None:
-    """Drop the parent's database connections without a word to the server, which would end them for the parent too."""
+    """Drop the parent's database connections without a word to the server, which would end them for the parent too.
+
+    A thread of the parent that was just connecting has left Django's lock for that behind, locked.
+    """
+    connection_created.lock = threading.Lock()
     for connection in connections.all(initialized_only=True):
         connection.connection = None

@@ -11,7 +11,7 @@ import os
 import signal
 import threading
 import time
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from enum import Enum, auto
 from typing import Final
@@ -77,10 +77,14 @@ class Suspects:
 
 
 class Children:
-    """The pool children of one worker, as its main process knows them."""
+    """The pool children of one worker, as its main process knows them.
 
-    def __init__(self, slots: Slots) -> None:
+    `on_departure` is called, on the thread that watches, when a child is gone, whether it was at work or not.
+    """
+
+    def __init__(self, slots: Slots, on_departure: Callable[[], None] = lambda: None) -> None:
         self._slots = slots
+        self._on_departure = on_departure
         self._living: dict[int, Slot] = {}
         self._buried: dict[Slot, int] = {}
         self._aims: dict[int, Aim] = {}
@@ -127,6 +131,7 @@ class Children:
             if how is None:
                 continue
             del self._living[pid]
+            self._on_departure()
             is_replaced = slot.pid != pid
             held = None if is_replaced else slot.claim_id
             aim = self._aims.pop(pid, None)

@@ -70,7 +70,8 @@ class Keeping(bootsteps.StartStopStep):
         if _home is None:
             raise Misconfigured("the worker was not announced: expected celeryd_init before its steps")
         _home.keeping = self
-        self.children = Children(_home.slots)
+        self._worker = worker
+        self.children = Children(_home.slots, on_departure=self._replace_child)
         _home.queues = tuple(worker.app.amqp.queues.consume_from)
         identity = WorkerIdentity(_home.incarnation, _home.name, sorted(_home.queues), worker.concurrency)
         self._upkeep = Upkeep(identity, look_after=self.children.look_after, lease_lost=self._look)
@@ -116,6 +117,15 @@ class Keeping(bootsteps.StartStopStep):
                 self.children.stop_within(settings.SHUTDOWN_GRACE_SECONDS)
             if self.children.watch():
                 self._look()
+
+    def _replace_child(self) -> None:
+        """Have the pool look for the child that is gone.
+
+        It is told by a pipe that closes a moment before the process can be waited for. Then it finds nobody gone, and
+        would not look again for five seconds.
+        """
+        if self._worker.hub is not None:
+            self._worker.hub.call_soon(self._worker.pool.maintain_pool)
 
     def _look(self) -> None:
         """Have upkeep compare the database with the children now. What it no longer has RUNNING is ended here."""

@@ -3,6 +3,8 @@
 import json
 import socket
 import sys
+from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 from uuid import uuid4
 
@@ -14,6 +16,7 @@ from redis import Redis
 from tasks import broker
 from tasks.broker import Message
 from tasks.status import TaskPriority
+from tests.waiting import wait_for
 
 
 @pytest.fixture
@@ -127,3 +130,18 @@ def test_a_worker_notices_a_broker_that_has_vanished(redis: Any):  # noqa: ARG00
         pool.release(to_broker)
 
     assert options == [1, 10]
+
+
+@pytest.mark.usefixtures("redis")
+def test_what_many_threads_send_at_once_arrives_and_is_noted_once_each():
+    noted: list[Message] = []
+    sender = broker.Sender(on_sent=noted.extend)
+    messages = [Message(uuid4(), "default", TaskPriority.NORMAL, 1) for _ in range(400)]
+
+    with ThreadPoolExecutor(8) as threads:
+        list(threads.map(sender.put, messages))
+    wait_for(lambda: len(noted) >= len(messages))
+
+    taken = [broker.take(["default"]) for _ in range(len(messages) + 1)]
+    assert Counter(taken) == Counter([None, *(message.task_id for message in messages)])
+    assert Counter(noted) == Counter(messages)

@@ -31,7 +31,8 @@ class Pool:
 
     def __init__(self, scene: Scene) -> None:
         self.scene = scene
-        self.children = Children(scene.slots)
+        self.departures = 0
+        self.children = Children(scene.slots, on_departure=self._note_departure)
         self._forked: list[int] = []
         self._limits = ExitStack()
 
@@ -46,6 +47,9 @@ class Pool:
         wait_for(lambda: self.scene.slots[number].pid == pid)
         self.children.watch()
         return pid
+
+    def _note_departure(self) -> None:
+        self.departures += 1
 
     def claim(self, task: Task, number: int, times_out_at: float = 0.0) -> UUID:
         """Claim the task for a child, which hangs then. Returns the claim's id."""
@@ -95,6 +99,17 @@ def test_the_attempt_of_a_killed_child_ends_at_once(scene: Scene, pool: Pool):
     assert task.status == TaskStatus.RETRYING
     assert task.failure["code"] == FailureCode.WORKER_LOST
     assert "SIGKILL" in task.failure["message"]
+
+
+def test_the_pool_is_told_of_every_child_that_is_gone_also_of_an_idle_one(pool: Pool):
+    pid = pool.fork(0)
+    pool.fork(1)
+
+    os.kill(pid, signal.SIGKILL)
+    wait_for(lambda: pool.children.watch() or pool.departures)
+    pool.children.watch()
+
+    assert pool.departures == 1
 
 
 def test_a_child_far_beyond_its_time_is_killed_and_its_attempt_timed_out(scene: Scene, pool: Pool):
