@@ -1,10 +1,11 @@
 """The task row: the truth about one requested unit of work."""
 
-from typing import Any
+from typing import Any, Self
 
 from django.conf import settings
 from django.db import models
 from django.db.models import Q
+from django.db.models.base import ModelState
 from uuid_utils.compat import uuid7
 
 from tasks.status import ACTIVE, RETRYABLE, TaskPriority, TaskStatus
@@ -108,3 +109,22 @@ class Task(models.Model):
 
     def __str__(self) -> str:
         return f"{self.type} {self.id} ({self.status})"
+
+    @classmethod
+    def made(cls, **values: Any) -> Self:
+        """Build a new one from its columns' values, without Django's constructor, which costs six times as much.
+
+        By the names of the columns (`owner_id`), and all that have neither a default nor null, `id` and `tags` too.
+        """
+        task = cls.__new__(cls)
+        task.__dict__.update(_DEFAULTS)
+        task.__dict__.update(values)
+        task.__dict__["_state"] = ModelState()
+        return task
+
+
+_DEFAULTS = {
+    field.attname: field.default if field.has_default() else None
+    for field in Task._meta.concrete_fields  # noqa: SLF001 - Django's documented API
+    if not (field.has_default() and callable(field.default))
+}

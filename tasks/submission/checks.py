@@ -28,10 +28,10 @@ MAX_KEY_CHARACTERS = 255
 def checked(request: SubmitRequest, owner_id: UUID) -> Task | list[UserError]:
     """The row to store, or everything that is wrong with the request."""
     errors = list(islice(_faults(request), MAX_FAULTS))
-    arguments = _arguments(request, errors)
+    arguments, as_json = _arguments(request, errors)
     if errors:
         return errors
-    return _row(request, owner_id, arguments)
+    return _row(request, owner_id, arguments, as_json)
 
 
 def _faults(request: SubmitRequest) -> Iterator[UserError]:
@@ -88,26 +88,26 @@ def _sizes(request: SubmitRequest) -> Iterator[UserError]:
         yield from _size(len(_json(request.metadata)), settings.MAX_METADATA_BYTES, "metadata")
 
 
-def _arguments(request: SubmitRequest, errors: list[UserError]) -> dict[str, Json]:
-    """The arguments as they are stored; what is wrong with them is added to `errors`."""
+def _arguments(request: SubmitRequest, errors: list[UserError]) -> tuple[dict[str, Json], bytes]:
+    """The arguments as they are stored, and as their digest is made of; what is wrong is added to `errors`."""
     at = ("input", "task", request.task_type.input_field)
     limit = settings.MAX_ARGUMENTS_BYTES
     if size_of(request.values, limit, limit).bytes > limit:
         # Before they are validated, which may cost far more than to look at them.
         errors.append(TooLarge(f"expected at most {limit} bytes as JSON, got more", list(at), limit=limit))
-        return {}
+        return {}, b""
     try:
         stored = request.task_type.dump_arguments(request.task_type.parse_arguments(request.values))
     except ArgumentsInvalid as invalid:
         errors += [InvalidArguments(fault.message, [*at, *map(str, fault.path)]) for fault in invalid.faults]
-        return {}
-    size = len(_json(stored))
-    if size > limit:
-        errors.append(TooLarge(f"expected at most {limit} bytes as JSON, got {size}", list(at), limit=limit))
-    return stored
+        return {}, b""
+    as_json = _json(stored)
+    if len(as_json) > limit:
+        errors.append(TooLarge(f"expected at most {limit} bytes as JSON, got {len(as_json)}", list(at), limit=limit))
+    return stored, as_json
 
 
-def _row(request: SubmitRequest, owner_id: UUID, arguments: dict[str, Json]) -> Task:
+def _row(request: SubmitRequest, owner_id: UUID, arguments: dict[str, Json], as_json: bytes) -> Task:
     now = datetime.now(UTC)
     task_type = request.task_type
     scheduled_for = request.scheduled_for
@@ -115,14 +115,14 @@ def _row(request: SubmitRequest, owner_id: UUID, arguments: dict[str, Json]) -> 
         scheduled_for = now + timedelta(seconds=request.delay_seconds)
     rests = scheduled_for is not None and scheduled_for > now
     attempts = task_type.max_attempts if request.max_attempts is None else request.max_attempts
-    return Task(
+    return Task.made(
         id=uuid7(),
         type=task_type.name,
         owner_id=owner_id,
         queue=request.queue or task_type.queue,
         priority=request.priority,
         arguments=arguments,
-        arguments_digest=hashlib.sha256(f"{task_type.name}\n{_json(arguments).decode()}".encode()).digest(),
+        arguments_digest=hashlib.sha256(f"{task_type.name}\n".encode() + as_json).digest(),
         idempotency_key=request.idempotency_key,
         tags=list(request.tags or ()),
         metadata=request.metadata,
