@@ -40,6 +40,7 @@ HOST = env.str("HOST", default="127.0.0.1")
 PORT = env.int("PORT", default=8000)
 QUEUES = env.list("QUEUES", default=["default"])
 WORKER_CONCURRENCY = env.int("WORKER_CONCURRENCY", default=os.cpu_count() or 2)
+WORKER_NICE = env.int("WORKER_NICE", default=5)
 WEB_PROCESSES = env.int("WEB_PROCESSES", default=1)
 MAX_TIMEOUT_SECONDS = env.float("MAX_TIMEOUT_SECONDS", default=3600.0)
 TRUSTED_PROXIES = env.int("TRUSTED_PROXIES", default=0)  # hops of X-Forwarded-For, counted from its end
@@ -50,6 +51,8 @@ if not ALLOWED_HOSTS:
     raise Misconfigured(
         "ALLOWED_HOSTS is not set: expected the host names to serve, as in ALLOWED_HOSTS=api.example.org"
     )
+if not 0 <= WORKER_NICE <= 19:  # noqa: PLR2004 - as nice(1) has it
+    raise Misconfigured(f"WORKER_NICE: expected 0 to 19, got {WORKER_NICE}")
 
 # --- limits on what is stored, in bytes of UTF-8 or JSON ----------------------------------------------------------
 

@@ -3,8 +3,11 @@
 Runs WORKER_CONCURRENCY attempts at a time from QUEUES. What is given on the command line is Celery's, as `--hostname`.
 """
 
+import os
 import sys
 import warnings
+from contextlib import suppress
+from pathlib import Path
 
 from project import settings
 from project.starting import skip_geography
@@ -12,6 +15,7 @@ from project.starting import skip_geography
 
 def main() -> None:
     """Work until told to stop; attempts that run then have SHUTDOWN_GRACE_SECONDS."""
+    give_way(settings.WORKER_NICE)
     skip_geography()
     from project.celery import app  # noqa: PLC0415 - it sets Django up
 
@@ -22,6 +26,20 @@ def main() -> None:
         *("--loglevel", "WARNING", "--without-gossip", "--without-mingle", "--without-heartbeat"),
     ]
     app.worker_main(["--quiet", "worker", *options, *sys.argv[1:]])
+
+
+def give_way(nice: int) -> None:
+    """Have this process, and all that it starts, give way to others that want the same processor: people wait for them.
+
+    Linux weighs sessions against each other before it looks at their processes (sched(7), autogroup). So a session that
+    is ours alone gives way as a whole.
+    """
+    os.nice(nice)
+    session = Path("/proc/self/autogroup")
+    if os.getsid(0) == os.getpid() and session.exists():
+        # In a sandbox that forbids it, whoever made the sandbox has weighed it already.
+        with suppress(PermissionError):
+            session.write_text(str(nice))
 
 
 if __name__ == "__main__":

@@ -45,8 +45,9 @@ def started_worker(log: Path, redis_url: str) -> Iterator["subprocess.Popen[byte
         "DATABASE_URL": database_url(),
         "REDIS_URL": redis_url,
         "SHUTDOWN_GRACE_SECONDS": "0.3",
+        "WORKER_CONCURRENCY": "1",
     }
-    command = [sys.executable, "-m", "celery", "-A", "project", "worker", "-c", "1", "-n", "under-test@here"]
+    command = [sys.executable, "-m", "project.worker", "--hostname", "under-test@here"]
     with log.open("wb") as out:
         process = subprocess.Popen(command, cwd=ROOT, env=environment, stdout=out, stderr=out, start_new_session=True)
     try:
@@ -89,6 +90,18 @@ def test_a_worker_runs_a_task_and_says_when_it_has_stopped(worker: "subprocess.P
 
     assert worker.wait(20) == 0
     assert WorkerProcess.objects.get().stopped_at is not None
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="sessions are weighed on Linux alone")
+def test_a_worker_gives_way_with_its_children_and_as_a_session(worker: "subprocess.Popen[bytes]"):
+    task = submit(seconds=600)
+    await_status(task, TaskStatus.RUNNING)
+
+    due = min(os.getpriority(os.PRIO_PROCESS, 0) + settings.WORKER_NICE, 19)
+    assert [os.getpriority(os.PRIO_PROCESS, pid) for pid in (worker.pid, last_attempt(task).pid)] == [due, due]
+    session = Path(f"/proc/{worker.pid}/autogroup")
+    if session.exists():
+        assert session.read_text().split()[1:] == ["nice", str(settings.WORKER_NICE)]
 
 
 @pytest.mark.usefixtures("worker")
