@@ -9,7 +9,8 @@ from tests.e2e.faults.scene import Result, rounds
 from tests.e2e.faults.watching import Clients, Watch, first_told, holes_in
 
 TASKS = rounds(6, 60)
-WATCHES_PER_TASK = 3
+SOCKETS = 3
+"""Each watches every task."""
 PATIENCE_SECONDS = rounds(60, 120)
 BUSY = {"observe": {"seconds": 1.0, "beatsPerSecond": 20}}
 LAYERS = "tests.e2e.faults.layers"
@@ -28,8 +29,10 @@ def test_everything_is_heard_in_order_over_a_bad_layer(make_scene: MakeScene, re
         clients.await_fact(lambda: feed.heard, PATIENCE_SECONDS, "the feed")
         ids = scene.submit_many(api, TASKS, BUSY)
         runs = [Watch.of_run(BUSY) for _ in range(2)]
-        watches = [Watch.of_task(task_id) for task_id in ids for _ in range(WATCHES_PER_TASK)]
-        clients.start(api, [*watches, *runs])
+        by_socket = [[Watch.of_task(task_id) for task_id in ids] for _ in range(SOCKETS)]
+        for one in (*by_socket, runs):
+            clients.start(api, one)
+        watches = [watch for one in by_socket for watch in one]
         clients.await_fact(
             lambda: all(watch.is_over for watch in (*watches, *runs)), PATIENCE_SECONDS, "the end of all tasks"
         )

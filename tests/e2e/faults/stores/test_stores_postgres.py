@@ -1,14 +1,17 @@
-"""PostgreSQL restarted, blocked or failing under load: errors are honest, and nothing is lost, doubled or rescued."""
+"""PostgreSQL away under load, and servers killed: errors are honest, and nothing is lost, doubled or rescued."""
 
+import os
 import signal
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Collection, Sequence
+from dataclasses import dataclass
 
 import pytest
 
 from project.servers import Postgres
 from tests.e2e.faults.clients import TASK, Follower, Submitter
 from tests.e2e.faults.conftest import Report
+from tests.e2e.faults.crew import children_of
 from tests.e2e.faults.scene import LEASE_SECONDS, Result, Scene, rounds
 from tests.e2e.support import Api, wait_for
 
@@ -17,15 +20,60 @@ OUTAGE_SECONDS = LEASE_SECONDS + 1
 """Long enough that every lease runs out in it."""
 LINES = 80
 END_SECONDS = 120.0
-MASKED = "the database can't be used just now, try again in a moment"
+UNAVAILABLE = ("UNAVAILABLE", "the database can't be used just now, try again in a moment")
 
 
-@pytest.mark.parametrize(
-    "how", [pytest.param(signal.SIGINT, id="fast"), pytest.param(signal.SIGQUIT, id="immediate, as after a crash")]
-)
-def test_postgresql_is_restarted_under_load(
-    scene: Scene, postgres: Postgres, api: Api, report: Report, how: signal.Signals
-):
+def restarted(how: signal.Signals) -> Callable[[Postgres], None]:
+    """Stop it in that way, and start it again after every lease has run out."""
+
+    def outage(postgres: Postgres) -> None:
+        assert postgres.child is not None
+        postgres.child.send(how)
+        assert postgres.child.wait(20) is not None
+        await_end_of_outage()
+        postgres.start_again()
+
+    return outage
+
+
+def frozen(postgres: Postgres) -> None:
+    """Stop all its processes in whatever they do, and let them go on after every lease has run out."""
+    assert postgres.child is not None
+    assert postgres.child.pid is not None
+    pids = [postgres.child.pid, *children_of(postgres.child)]
+    try:
+        for pid in pids:
+            os.kill(pid, signal.SIGSTOP)
+        await_end_of_outage()
+    finally:
+        for pid in pids:
+            os.kill(pid, signal.SIGCONT)
+
+
+def await_end_of_outage() -> None:
+    begun_at = time.monotonic()
+    wait_for(lambda: time.monotonic() > begun_at + OUTAGE_SECONDS, 2 * OUTAGE_SECONDS, "the end of the outage")
+
+
+@dataclass(frozen=True)
+class Outage:
+    """A way to be away, for longer than any lease."""
+
+    told: str
+    be_away: Callable[[Postgres], None]
+    refusals: Collection[tuple[str, str]]
+    """What submissions in it are answered: code and message."""
+
+
+OUTAGES = [
+    Outage("restarted by SIGINT", restarted(signal.SIGINT), {UNAVAILABLE}),
+    Outage("restarted by SIGQUIT, as after a crash", restarted(signal.SIGQUIT), {UNAVAILABLE}),
+    Outage("frozen, for less than MAX_OPERATION_SECONDS", frozen, set()),
+]
+
+
+@pytest.mark.parametrize("outage", [pytest.param(outage, id=outage.told) for outage in OUTAGES])
+def test_postgresql_is_away_under_load(scene: Scene, postgres: Postgres, api: Api, report: Report, outage: Outage):
     longest, tasks, refused = 0.0, 0, 0
     for number in range(ROUNDS):
         running = scene.submit_many(api, 2, {"recite": {"lines": LINES, "seconds": OUTAGE_SECONDS + 2}})
@@ -39,7 +87,7 @@ def test_postgresql_is_restarted_under_load(
             follower.await_frames(3)
             await_answers(submitters)
 
-            restart(postgres, how)
+            outage.be_away(postgres)
             back_at = time.monotonic()
             await_answers(submitters)
             for submitter in submitters:
@@ -57,13 +105,11 @@ def test_postgresql_is_restarted_under_load(
         assert (follower.gaps, follower.errors) == ([], [])
         assert follower.versions == list(range(follower.versions[0], api.task(running[0])["version"] + 1))
         refusals = [refusal for submitter in submitters for refusal in submitter.refusals]
-        assert {(refusal["extensions"]["code"], refusal["message"]) for refusal in refusals} == {
-            ("UNAVAILABLE", MASKED)
-        }
+        assert {(refusal["extensions"]["code"], refusal["message"]) for refusal in refusals} == outage.refusals
         tasks, refused = tasks + len(ids), refused + len(refusals)
     scene.assert_all_live()
     note = f"{refused} submissions were answered UNAVAILABLE, and sent again"
-    report(Result(f"PostgreSQL restarted by {how.name}", ROUNDS, tasks, 0, 0, 0, longest, note))
+    report(Result(f"PostgreSQL {outage.told}", ROUNDS, tasks, 0, 0, 0, longest, note))
 
 
 def test_a_killed_server_has_stored_what_it_answered_and_a_repeated_key_stores_nothing_twice(
@@ -90,16 +136,6 @@ def test_a_killed_server_has_stored_what_it_answered_and_a_repeated_key_stores_n
     scene.audit(ids).assert_whole()
     note = f"{unanswered} requests had no answer and were repeated with their keys"
     report(Result("server killed while submissions flow", kills, len(ids), 0, 0, 0, longest, note))
-
-
-def restart(postgres: Postgres, how: signal.Signals) -> None:
-    """Stop it in that way, and start it again after every lease has run out."""
-    assert postgres.child is not None
-    postgres.child.send(how)
-    assert postgres.child.wait(20) is not None
-    gone_at = time.monotonic()
-    wait_for(lambda: time.monotonic() > gone_at + OUTAGE_SECONDS, 2 * OUTAGE_SECONDS, "the end of the outage")
-    postgres.start_again()
 
 
 def await_answers(submitters: Sequence[Submitter], count: int = 5) -> None:

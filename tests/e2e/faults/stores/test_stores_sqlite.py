@@ -25,6 +25,8 @@ pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="finds and limit
 
 END_SECONDS = 120.0
 WAITING = rounds(30, 300)
+RUN_SECONDS = rounds(4, 15)
+"""More than it takes to submit the others."""
 SLOTS = 2
 
 
@@ -84,7 +86,7 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Home]:
 def test_make_run_that_is_killed_and_started_again_has_lost_nothing(home: Home, report: Report):
     times, longest = rounds(1, 8), 0.0
     for number in range(times):
-        ids = home.scene.submit_many(home.api, SLOTS, {"observe": {"seconds": 4, "beatsPerSecond": 5}})
+        ids = home.scene.submit_many(home.api, SLOTS, {"observe": {"seconds": RUN_SECONDS, "beatsPerSecond": 5}})
         home.scene.await_start(ids)
         ids += home.scene.submit_many(home.api, WAITING, {"observe": {}})
 
