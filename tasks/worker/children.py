@@ -31,6 +31,8 @@ logger = logging.getLogger(__name__)
 
 HARD_LIMIT_GRACE_SECONDS: Final = 2.0
 """How much later than its time-out a handler is ended with its process."""
+BEGIN_SECONDS: Final = 35.0
+"""How long a child may take from its claim to the attempt: longer than it waits for a database that is away."""
 _LOOKS: Final = 2
 """A look may have been read just before a child died, or claimed: what counts is seen by two."""
 
@@ -43,6 +45,8 @@ class Reason(Enum):
     SHUTDOWN = auto()
     FENCED = auto()
     """The database has its attempt ended: another worker took it for lost."""
+    HUNG = auto()
+    """It has claimed a task and never began with it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,6 +95,8 @@ class Children:
         self._departed: dict[int, Departed] = {}
         self._cancels: dict[UUID, float] = {}
         self._suspects = Suspects()
+        self._not_begun: dict[UUID, float] = {}
+        """Claims that children have made and not begun with, and since when they are known."""
         self._end_all_at: float | None = None
         self._lock = threading.Lock()
 
@@ -156,7 +162,8 @@ class Children:
         return None
 
     def _end_child(self, pid: int, slot: Slot, aim: Aim) -> None:
-        if pid in self._aims or slot.pid != pid or slot.claim_id != aim.claim_id:
+        is_about = slot.claim_id or slot.intended_claim_id
+        if pid in self._aims or slot.pid != pid or is_about != aim.claim_id:
             return
         self._aims[pid] = aim
         logger.warning("Ending pool child %d with claim %s: %s", pid, aim.claim_id, aim.reason.name)
@@ -176,6 +183,7 @@ class Children:
             fenced = before.fenced & self._suspects.fenced
             self._pass_on_cancels(attempts)
             self._end_fenced(fenced)
+            self._end_hung(attempts)
         for attempt in attempts:
             gone = departed.get(attempt.pid)
             if gone is not None:
@@ -209,6 +217,19 @@ class Children:
             if claim_id in fenced:
                 self._end_child(pid, slot, Aim(claim_id, Reason.FENCED))
 
+    def _end_hung(self, attempts: Iterable[RunningAttempt]) -> None:
+        claimed_by = {slot.intended_claim_id: pid for pid, slot in self._living.items() if slot.claim_id is None}
+        now = time.monotonic()
+        self._not_begun = {
+            attempt.claim.claim_id: self._not_begun.get(attempt.claim.claim_id, now)
+            for attempt in attempts
+            if attempt.claim.claim_id in claimed_by
+        }
+        for claim_id, since in self._not_begun.items():
+            if now - since > BEGIN_SECONDS:
+                pid = claimed_by[claim_id]
+                self._end_child(pid, self._living[pid], Aim(claim_id, Reason.HUNG))
+
     def _note_look(self, departed: dict[int, Departed]) -> None:
         with self._lock:
             for pid, gone in departed.items():
@@ -225,7 +246,9 @@ def _is_out_of_time(slot: Slot, held: UUID | None) -> bool:
 def _end_after_death(claim: Claim, gone: Departed) -> None:
     """End an attempt whose process is gone, for the reason that it was ended for, if any."""
     aim = gone.aim
-    if aim is not None and (aim.claim_id != claim.claim_id or aim.reason in {Reason.SHUTDOWN, Reason.FENCED}):
+    if aim is not None and aim.claim_id == claim.claim_id and aim.reason is Reason.HUNG:
+        lifecycle.end_lost(claim, f"the process of attempt {claim.attempt} never began with it")
+    elif aim is not None and (aim.claim_id != claim.claim_id or aim.reason in {Reason.SHUTDOWN, Reason.FENCED}):
         lifecycle.give_back(claim)
     elif aim is not None and aim.reason is Reason.CANCELLED:
         lifecycle.cancelled(claim)

@@ -15,6 +15,7 @@ from pytest_django.fixtures import Settings
 from tasks import lifecycle
 from tasks.models import Attempt, Task
 from tasks.status import AttemptStatus, FailureCode, TaskStatus
+from tasks.worker import children
 from tasks.worker.children import Children
 from tests.integration.worker_scene import Scene, last_attempt
 from tests.waiting import wait_for
@@ -232,6 +233,29 @@ def test_a_child_whose_attempt_was_ended_elsewhere_is_ended_at_the_second_look(s
     assert Attempt.objects.filter(task=task).count() == 1
     task.refresh_from_db()
     assert task.status == TaskStatus.RETRYING
+
+
+def test_a_child_that_never_begins_with_what_it_has_claimed_is_ended_and_the_task_retried(
+    scene: Scene, pool: Pool, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(children, "BEGIN_SECONDS", 0.0)
+    task = scene.submit(boom)
+    connection.close()
+    pid = pool.fork(0)
+    claim_id = uuid4()
+    scene.slots[0].intend(claim_id)
+    assert lifecycle.claim(
+        task.id, claim_id=claim_id, incarnation=scene.place.incarnation, worker="worker@here", pid=pid
+    )
+
+    pool.look()
+    assert not pool.children.watch()
+    pool.look()
+    pool.watch_until_lost()
+
+    task.refresh_from_db()
+    assert task.status == TaskStatus.RETRYING
+    assert "never began" in task.failure["message"]
 
 
 def test_a_claim_that_a_child_made_and_did_not_live_to_note_is_given_back_when_the_worker_stops(
