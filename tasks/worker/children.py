@@ -78,12 +78,14 @@ class Suspects:
     """The database has them RUNNING, but no child holds them."""
     fenced: set[UUID] = field(default_factory=set)
     """A child holds them, but the database does not have them RUNNING."""
+    hung: set[UUID] = field(default_factory=set)
+    """The database has them RUNNING for BEGIN_SECONDS, but the child that made them does not hold them yet."""
 
 
 class Children:
     """The pool children of one worker, as its main process knows them.
 
-    `on_departure` is called, on the thread that watches, when a child is gone, whether it was at work or not.
+    `on_departure` is called, on the thread that watches, when children are gone, whether they were at work or not.
     """
 
     def __init__(self, slots: Slots, on_departure: Callable[[], None] = lambda: None) -> None:
@@ -131,13 +133,13 @@ class Children:
                 self._living[pid] = slot
 
     def _note_departures(self) -> bool:
-        is_work_lost = False
+        is_work_lost = is_anyone_gone = False
         for pid, slot in list(self._living.items()):
             how = exit_of(pid)
             if how is None:
                 continue
+            is_anyone_gone = True
             del self._living[pid]
-            self._on_departure()
             is_replaced = slot.pid != pid
             held = None if is_replaced else slot.claim_id
             aim = self._aims.pop(pid, None)
@@ -148,6 +150,8 @@ class Children:
                     how, held, _is_out_of_time(slot, held), self._end_all_at is not None, aim
                 )
                 is_work_lost = True
+        if is_anyone_gone:
+            self._on_departure()  # only now: a replacement takes over the slot that was just read
         return is_work_lost
 
     def _reason_to_end(self, slot: Slot, claim_id: UUID) -> Reason | None:
@@ -162,8 +166,7 @@ class Children:
         return None
 
     def _end_child(self, pid: int, slot: Slot, aim: Aim) -> None:
-        is_about = slot.claim_id or slot.intended_claim_id
-        if pid in self._aims or slot.pid != pid or is_about != aim.claim_id:
+        if pid in self._aims or slot.pid != pid or not _is_meant(slot, aim):
             return
         self._aims[pid] = aim
         logger.warning("Ending pool child %d with claim %s: %s", pid, aim.claim_id, aim.reason.name)
@@ -180,10 +183,9 @@ class Children:
             departed = dict(self._departed)
             before, self._suspects = self._suspects, self._compare(attempts)
             unattended = before.unattended & self._suspects.unattended
-            fenced = before.fenced & self._suspects.fenced
             self._pass_on_cancels(attempts)
-            self._end_fenced(fenced)
-            self._end_hung(attempts)
+            self._end_fenced(before.fenced & self._suspects.fenced)
+            self._end_hung(before.hung & self._suspects.hung)
         for attempt in attempts:
             gone = departed.get(attempt.pid)
             if gone is not None:
@@ -201,7 +203,14 @@ class Children:
             for attempt in attempts
             if attempt.pid in self._departed or attempt.claim.claim_id in attended_by_children
         }
-        return Suspects(running - attended, {claim_id for claim_id in held if claim_id} - running)
+        not_begun = {slot.intended_claim_id for slot in self._living.values() if slot.claim_id is None} & running
+        now = time.monotonic()
+        self._not_begun = {claim_id: self._not_begun.get(claim_id, now) for claim_id in not_begun}
+        return Suspects(
+            running - attended,
+            {claim_id for claim_id in held if claim_id} - running,
+            {claim_id for claim_id, since in self._not_begun.items() if now - since > BEGIN_SECONDS},
+        )
 
     def _pass_on_cancels(self, attempts: Iterable[RunningAttempt]) -> None:
         asked = {attempt.claim.claim_id: attempt.pid for attempt in attempts if attempt.cancel_requested_at is not None}
@@ -217,18 +226,10 @@ class Children:
             if claim_id in fenced:
                 self._end_child(pid, slot, Aim(claim_id, Reason.FENCED))
 
-    def _end_hung(self, attempts: Iterable[RunningAttempt]) -> None:
-        claimed_by = {slot.intended_claim_id: pid for pid, slot in self._living.items() if slot.claim_id is None}
-        now = time.monotonic()
-        self._not_begun = {
-            attempt.claim.claim_id: self._not_begun.get(attempt.claim.claim_id, now)
-            for attempt in attempts
-            if attempt.claim.claim_id in claimed_by
-        }
-        for claim_id, since in self._not_begun.items():
-            if now - since > BEGIN_SECONDS:
-                pid = claimed_by[claim_id]
-                self._end_child(pid, self._living[pid], Aim(claim_id, Reason.HUNG))
+    def _end_hung(self, hung: set[UUID]) -> None:
+        for pid, slot in self._living.items():
+            if slot.intended_claim_id in hung:
+                self._end_child(pid, slot, Aim(slot.intended_claim_id, Reason.HUNG))
 
     def _note_look(self, departed: dict[int, Departed]) -> None:
         with self._lock:
@@ -236,6 +237,12 @@ class Children:
                 gone.looks += 1
                 if gone.looks >= _LOOKS:
                     del self._departed[pid]
+
+
+def _is_meant(slot: Slot, aim: Aim) -> bool:
+    if aim.reason is Reason.HUNG:
+        return slot.claim_id is None and slot.intended_claim_id == aim.claim_id
+    return slot.claim_id == aim.claim_id
 
 
 def _is_out_of_time(slot: Slot, held: UUID | None) -> bool:

@@ -4,7 +4,9 @@ import os
 import signal
 import time
 from collections.abc import Callable, Collection, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
+from pathlib import Path
 
 import pytest
 
@@ -40,14 +42,23 @@ def frozen(postgres: Postgres) -> None:
     """Stop all its processes in whatever they do, and let them go on after every lease has run out."""
     assert postgres.child is not None
     assert postgres.child.pid is not None
-    pids = [postgres.child.pid, *children_of(postgres.child)]
+    stopped = [postgres.child.pid]
+    os.kill(postgres.child.pid, signal.SIGSTOP)  # so that it begins no other
     try:
-        for pid in pids:
-            os.kill(pid, signal.SIGSTOP)
+        for pid in children_of(postgres.child):
+            with suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGSTOP)
+                stopped.append(pid)
         await_end_of_outage()
+        assert {state_of(pid) for pid in stopped} == {"T"}
     finally:
-        for pid in pids:
+        for pid in stopped:
             os.kill(pid, signal.SIGCONT)
+
+
+def state_of(pid: int) -> str:
+    """As proc(5) has it: `T` is stopped."""
+    return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
 
 
 def await_end_of_outage() -> None:
