@@ -135,8 +135,7 @@ INSTALLED_APPS = [
     "django.contrib.staticfiles",
     "channels",
     "corsheaders",  # for its checks of the settings; `tasks.api.transport.http.door` asks its middleware
-    # The API's, which a worker does without: it would cost every start of one more than half a second.
-    *([] if Path(sys.argv[0]).parts[-2:] == ("project", "worker.py") else ["strawberry_django"]),
+    "strawberry_django",
     "tasks",
 ]
 MIDDLEWARE = [

@@ -10,13 +10,13 @@ from contextlib import suppress
 from pathlib import Path
 
 from project import settings
-from project.starting import skip_geography
 
 
 def main() -> None:
     """Work until told to stop; attempts that run then have SHUTDOWN_GRACE_SECONDS."""
     give_way(settings.WORKER_NICE)
-    skip_geography()
+    # The API's, which a worker does without: it would cost every start of one more than half a second.
+    settings.INSTALLED_APPS.remove("strawberry_django")
     from project.celery import app  # noqa: PLC0415 - it sets Django up
 
     # To root, in a container, Celery says that pickles are dangerous; it is not given any here.

@@ -88,7 +88,7 @@ class Children:
     `on_departure` is called, on the thread that watches, when children are gone, whether they were at work or not.
     """
 
-    def __init__(self, slots: Slots, on_departure: Callable[[], None] = lambda: None) -> None:
+    def __init__(self, slots: Slots, on_departure: Callable[[], None]) -> None:
         self._slots = slots
         self._on_departure = on_departure
         self._living: dict[int, Slot] = {}

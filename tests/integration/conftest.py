@@ -7,7 +7,8 @@ import pytest
 from pytest_django.fixtures import Settings
 
 from tasks.hub import Hub, current_hub
-from tasks.models import Task, User
+from tasks.models import Event, Task, User
+from tasks.status import TRANSITIONS
 from tests.integration.rows import new_owner, stored
 from tests.integration.worker_scene import Scene
 from tests.unit.api.socket.peer import COMMANDS, Server, serve
@@ -76,3 +77,11 @@ def server(request: pytest.FixtureRequest) -> Generator[Server]:
 def room() -> str:
     """Name a room that no other test knows."""
     return uuid4().hex
+
+
+@pytest.fixture
+def legal_transitions() -> Iterator[None]:
+    """Whatever a test did: each transition that the log tells is one of the table."""
+    yield
+    told = Event.objects.filter(kind="STATUS", body__from__isnull=False).values_list("body__from", "status")
+    assert {(old, new) for old, new in told if old} <= set(TRANSITIONS)

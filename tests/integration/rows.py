@@ -9,7 +9,7 @@ from uuid_utils.compat import uuid7
 
 from tasks import lifecycle
 from tasks.lifecycle import Claim, Failure
-from tasks.models import Task, User
+from tasks.models import Event, Task, User
 from tasks.status import FailureCode, TaskStatus
 
 BOOM = Failure(FailureCode.EXCEPTION, "boom", "ValueError", "Traceback: boom")
@@ -53,3 +53,8 @@ def claimed(task: Task) -> Claim:
     claim = try_claim(task)
     assert claim is not None
     return claim
+
+
+def statuses(task: Task) -> list[str]:
+    """The statuses as the log tells them."""
+    return list(Event.objects.filter(task_id=task.id, kind="STATUS").order_by("id").values_list("status", flat=True))

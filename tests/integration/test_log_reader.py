@@ -31,6 +31,7 @@ async def reading(settings: Settings) -> AsyncIterator[LogReader]:
         yield reader
     finally:
         keeping.cancel()
+        await asyncio.wait([keeping])
         reader.stop(RuntimeError("the test is over"))
 
 

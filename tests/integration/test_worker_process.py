@@ -100,7 +100,7 @@ def test_a_worker_gives_way_with_its_children_and_as_a_session(worker: "subproce
     due = min(os.getpriority(os.PRIO_PROCESS, 0) + settings.WORKER_NICE, 19)
     assert [os.getpriority(os.PRIO_PROCESS, pid) for pid in (worker.pid, last_attempt(task).pid)] == [due, due]
     session = Path(f"/proc/{worker.pid}/autogroup")
-    if session.exists() and os.access(session, os.W_OK):
+    if session.exists() and os.geteuid() == 0:  # others are heard once in a tenth of a second, all together
         assert session.read_text().split()[1:] == ["nice", str(settings.WORKER_NICE)]
 
 
