@@ -8,13 +8,14 @@ SCHEMA := tasks.api.schema:schema
 COMPILE := $(VENV)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
 	--no-emit-index-url --no-header --no-annotate
 
-# Whole files go to the next worker that is free, the long ones first: e2e comes before unit. WORKERS=0 is one process.
-WORKERS ?= 2
+# Whole files go to the next worker that is free, the long ones first: e2e comes before unit. Three, since many tests
+# wait for processes to start or for time to pass. WORKERS=0 is one process.
+WORKERS ?= 3
 SPREAD := -n $(WORKERS) --dist loadfile --no-loadscope-reorder
-PARTS := lint types layers migrations audit embedded most
+PARTS := lint types layers migrations audit embedded test
 
 .DEFAULT_GOAL := help
-.PHONY: help install run test check format lint types layers migrations audit embedded most schema codegen lock faults bench clean
+.PHONY: help install run test check format lint types layers migrations audit embedded schema codegen lock faults bench clean
 
 help: ## Show this list.
 	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /\1|/' | awk -F'|' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -28,13 +29,6 @@ install: ## Install everything that tests and checks need, into .venv.
 
 test: install ## Run the tests, on their own PostgreSQL and Valkey. ARGS="-k cancel" narrows.
 	$(VENV)/python -m pytest $(SPREAD) $(ARGS)
-
-# Twelve minutes are not enough for all faults: these are played by `make test` and, at length, by `make faults`.
-LONG := stores/test_stores_sqlite stores/test_stores_restored stores/test_stores_failing stores/test_stores_postgres \
-	test_live_slow test_live_retention test_live_moments test_live_layers test_live_commits test_workers_restarted \
-	test_workers_told_to_stop test_workers_due test_workers_messages test_workers_stopped test_workers_held_up
-most: install
-	$(VENV)/python -m pytest $(SPREAD) $(LONG:%=--ignore=tests/e2e/faults/%.py)
 
 check: install ## Run all that CI runs, and say how long each part took.
 	@for part in $(PARTS); do \

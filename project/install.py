@@ -4,7 +4,9 @@
     python3 project/install.py          what `make run` needs
     python3 project/install.py --dev    what `make test` and `make check` need as well
 
-Does nothing the second time: a stamp in .venv holds the digest of what was installed. Uses uv where it is on PATH.
+Does nothing the second time: a stamp in .venv holds the digest of what was installed. uv installs: the one on PATH,
+else the one that requirements-dev.txt pins, which pip puts into .venv. Where neither works, pip does it all, and takes
+several times as long.
 Any Python from 3.7 on must be able to read this file, or it could not say that it is too old.
 """
 
@@ -14,6 +16,7 @@ from __future__ import annotations
 import hashlib
 import importlib.util
 import os
+import re
 import runpy
 import shutil
 import subprocess
@@ -25,6 +28,8 @@ IS_NEW_ENOUGH = f"import sys; sys.exit(sys.version_info < {OLDEST})"
 ROOT = Path(__file__).resolve().parent.parent
 VENV = ROOT / ".venv"
 PYTHON = VENV / "bin" / "python"
+UV = VENV / "bin" / "uv"
+UV_WORDS = {"index-url": "UV_DEFAULT_INDEX", "cert": "SSL_CERT_FILE"}
 LOCK = ROOT / "requirements.txt"
 PAGE = ROOT / "project" / "frontend" / "build.py"
 DEV_LOCK = ROOT / "requirements-dev.txt"
@@ -67,12 +72,28 @@ def with_another_python(arguments: list[str]) -> int:
 def install(lock: Path) -> None:
     """Bring .venv to what the lock says, making it if it does not work. Every file must have a hash of the lock."""
     print(f"installing {lock.name} into {VENV.name}", flush=True)
-    uv = shutil.which("uv")
-    if uv:
-        if not succeeds(PYTHON, "-c", IS_NEW_ENOUGH):
-            run(uv, "venv", "--quiet", "--clear", "--python", sys.executable, VENV)
-        run(uv, "pip", "install", "--quiet", "--compile-bytecode", "--python", PYTHON, "--require-hashes", "-r", lock)
-        return
+    if not with_uv(lock):
+        print("uv could not, going on with pip, which takes longer", file=sys.stderr, flush=True)
+        run(*make_venv_with_pip(), "install", "--quiet", "--disable-pip-version-check", "--require-hashes", "-r", lock)
+
+
+def with_uv(lock: Path) -> bool:
+    """Install what the lock says. False where there is no uv for this machine, or it failed and has said why."""
+    uv, settings = shutil.which("uv"), {}
+    if not uv:
+        pip = make_venv_with_pip()
+        if not (succeeds(UV, "--version") or fetch_uv(pip)):
+            return False
+        uv, settings = str(UV), settings_of(pip)
+    elif not succeeds(PYTHON, "-c", IS_NEW_ENOUGH) and not succeeds(uv, "venv", "-p", sys.executable, "--clear", VENV):
+        return False
+    command = [uv, "pip", "install", "--quiet", "--compile-bytecode", "--require-hashes", "-r", str(lock)]
+    at = ["--python", str(PYTHON)]
+    return not subprocess.call([*command, *at], stdin=subprocess.DEVNULL, env={**settings, **os.environ})
+
+
+def make_venv_with_pip() -> list[str]:
+    """Make .venv if it does not work. Returns the command of a pip that installs into it."""
     pip = [str(PYTHON), "-m", "pip"]
     if not (succeeds(PYTHON, "-c", IS_NEW_ENOUGH) and succeeds(*pip, "--version")):
         if importlib.util.find_spec("ensurepip"):
@@ -84,7 +105,29 @@ def install(lock: Path) -> None:
             pip = [sys.executable, "-m", "pip", "--python", str(PYTHON)]
         else:
             sys.exit(complain(f"{sys.executable} has neither ensurepip nor pip; on Debian: apt install python3-venv"))
-    run(*pip, "install", "--quiet", "--disable-pip-version-check", "--require-hashes", "-r", lock)
+    return pip
+
+
+def fetch_uv(pip: list[str]) -> bool:
+    """Put the pinned uv into .venv. False where there is none for this machine."""
+    wanted = VENV / "uv.txt"
+    wanted.write_text(pin_of("uv", DEV_LOCK.read_text()))
+    options = ["--disable-pip-version-check", "--no-deps", "--only-binary=:all:", "--require-hashes"]
+    return succeeds(*pip, "install", *options, "-r", str(wanted))
+
+
+def pin_of(package: str, lock: str) -> str:
+    """Return the lines of a lock that name a package and its hashes."""
+    found = re.search(rf"^{package}==.*(?:\n +--hash.*)+", lock, re.MULTILINE)
+    return found[0] if found else ""
+
+
+def settings_of(pip: list[str]) -> dict[str, str]:
+    """Return what this machine has told pip of its index, in uv's words: uv does not read pip's settings."""
+    asked = [*pip, "config", "list", "--disable-pip-version-check"]
+    told = subprocess.run(asked, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False).stdout
+    found = re.findall(r"^\S+\.(index-url|cert)='(.*)'$", told, re.MULTILINE)
+    return {UV_WORDS[name]: value for name, value in reversed(found)}  # the first is the environment's, and wins
 
 
 def has_node() -> bool:

@@ -12,6 +12,24 @@ from django.contrib.contenttypes.management import create_contenttypes
 from django.db import connection
 from django.db.models.signals import post_migrate
 from pytest_django.plugin import DjangoDbBlocker
+from xdist.remote import Producer
+from xdist.scheduler import LoadFileScheduling
+
+TOGETHER = ("tests/e2e/clients/", "tests/e2e/faults/stores/", "tests/e2e/faults/test_workers_", "tests/e2e/fuzz/")
+"""Files that share what takes long to start: one worker of pytest-xdist gets all of them."""
+
+
+class ByScene(LoadFileScheduling):  # type: ignore[misc]  # it has no types
+    """Hands out whole files, and those that share their scene to the same worker."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        file = super()._split_scope(nodeid)
+        return next((shared for shared in TOGETHER if file.startswith(shared)), file)
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> ByScene:
+    """Hand out the tests so that a scene is started once."""
+    return ByScene(config, log)
 
 
 @pytest.fixture(scope="session")

@@ -126,12 +126,19 @@ class Recorder:
     # ---- the way to the log -----------------------------------------------------------------------------------------
 
     def flush(self) -> None:
-        """Store what has gathered, in order. What could not be stored stays, and the error is raised."""
+        """Store what has gathered, in order. What could not be stored stays, and the error is raised.
+
+        However long that takes, progress is told once: what comes meanwhile waits for the next flush.
+        """
         with self._one_flush_at_a_time:
             self._is_awaited = False
-            while not self.is_claim_lost and (self._batch or self._pending or self._progress is not None):
+            is_progress_due = True
+            while not self.is_claim_lost and (
+                self._batch or self._pending or (is_progress_due and self._progress is not None)
+            ):
                 if not self._batch:
-                    self._take()
+                    self._take(with_progress=is_progress_due)
+                    is_progress_due = False
                 self._store()
         self._room.set()
 
@@ -139,9 +146,11 @@ class Recorder:
         """Take nothing in any more: what still runs of the handler gets an error at its next report."""
         self.stop = self.stop or RuntimeError(f"attempt {self.claim.attempt} of task {self.claim.task_id} has ended")
 
-    def _take(self) -> None:
+    def _take(self, *, with_progress: bool) -> None:
         """Make what has gathered the next batch."""
-        progress, self._progress = self._progress, None
+        progress = None
+        if with_progress:
+            progress, self._progress = self._progress, None
         taken: list[Logged | str] = []
         while len(taken) < _TAKEN_AT_ONCE:
             try:

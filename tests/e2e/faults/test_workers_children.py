@@ -28,14 +28,15 @@ from tests.e2e.support import Database, wait_for
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="finds a worker's children in /proc")
 STORM_TASKS: Final = rounds(40, 200)
 
-_SLOW_CLAIM: Final = """
-    CREATE FUNCTION be_slow() RETURNS TRIGGER LANGUAGE plpgsql AS
-        'BEGIN PERFORM pg_sleep(1.5); RETURN NEW; END';
-    CREATE TRIGGER be_slow BEFORE INSERT ON tasks_attempt FOR EACH ROW EXECUTE FUNCTION be_slow();
+_HELD_CLAIMS: Final = """
+    CREATE FUNCTION wait_for_leave() RETURNS TRIGGER LANGUAGE plpgsql AS
+        'BEGIN PERFORM pg_advisory_xact_lock_shared(1); RETURN NEW; END';
+    CREATE TRIGGER wait_for_leave BEFORE INSERT ON tasks_attempt FOR EACH ROW EXECUTE FUNCTION wait_for_leave();
+    SELECT pg_advisory_lock(1);
 """
 _CLAIMS_IN_FLIGHT: Final = """
     SELECT 1 FROM pg_stat_activity
-    WHERE datname = current_database() AND wait_event = 'PgSleep'
+    WHERE datname = current_database() AND wait_event_type = 'Lock' AND wait_event = 'advisory'
 """
 
 
@@ -47,13 +48,14 @@ def worker(crew: Crew) -> Child:
 
 
 @contextmanager
-def slow_claims(database: Database) -> Iterator[None]:
-    """While inside, a claim is stored a second and a half after it was asked for."""
-    database.rows(_SLOW_CLAIM)
+def held_claims(database: Database) -> Iterator[None]:
+    """While inside, no claim is stored: each waits in the database."""
+    database.rows(_HELD_CLAIMS)
     try:
         yield
     finally:
-        database.rows("DROP FUNCTION be_slow CASCADE")
+        database.rows("SELECT pg_advisory_unlock(1)")
+        database.rows("DROP FUNCTION wait_for_leave CASCADE")
 
 
 def running_pids(crew: Crew, ids: list[str]) -> list[int]:
@@ -134,12 +136,11 @@ def test_children_killed_at_random_moments_cost_neither_a_task_nor_a_slot(
 def test_a_claim_that_is_stored_after_its_child_was_killed_is_found_and_ended(crew: Crew, worker: Child):
     database = crew.scene.database
 
-    with slow_claims(database):
+    with held_claims(database):
         ids = crew.scene.submit_many(crew.api, SLOTS, {"observe": {"seconds": 0.1}})
         wait_for(lambda: len(database.rows(_CLAIMS_IN_FLIGHT)) == SLOTS, PATIENCE_SECONDS, "the claims")
         for pid in children_of(worker):
             kill_child(pid)
-        wait_for(lambda: all(crew.attempts(ids).values()), PATIENCE_SECONDS, "the claims of the dead")
     crew.scene.await_ends(ids, PATIENCE_SECONDS)
 
     crew.scene.audit(ids).assert_whole()
