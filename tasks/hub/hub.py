@@ -45,6 +45,7 @@ class Hub:
         self._tasks: list[asyncio.Task[None]] = []
         self._is_ready = False
         self._joined = asyncio.Event()
+        self._replaying = asyncio.Lock()
 
     # ---- its life --------------------------------------------------------------------------------------------------
 
@@ -128,6 +129,11 @@ class Hub:
         for feed in self.audience.feeds():
             feed.on_quiet(frame)
 
+    async def turn(self) -> None:
+        """Let the loop do something else. Of all who wait here at a time, one goes on in each of its rounds."""
+        async with self._replaying:
+            await asyncio.sleep(0)
+
     @contextlib.asynccontextmanager
     async def final_waiter(self, task_id: UUID) -> AsyncIterator[asyncio.Future[TaskSnapshot]]:
         """Attach to a task, which need not exist yet: the future gets the task once it is final.
@@ -155,6 +161,7 @@ class Hub:
             await self._log.begin()
             self._run(self._log.keep_up())
             self._run(self._log.fetch())
+            self._run(self._log.take_turns())
             self._run(self._tell_positions())
             self._is_ready = True
         except BaseException:

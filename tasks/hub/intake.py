@@ -2,18 +2,23 @@
 
 What an event needs before it can be told (the task's arguments, versions that have not come, the rest of an event too
 big for the channel layer) is named by `wanted`, read by somebody else, and handed back to `supply`. So several events
-of one moment share one read, and nothing here waits.
+of one moment share one read, and nothing here waits. Nor does it keep the loop for long: what comes faster than it can
+be told waits for `take_turns`.
 """
 
+import math
 from collections import deque
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass, field
+from time import perf_counter
 from uuid import UUID
 
 from tasks.hub.audience import Audience, Watcher
 from tasks.hub.frames import Released
 from tasks.hub.ids import SeenIds
 from tasks.hub.sequence import Track, Tracks
+from tasks.hub.turns import Turns
+from tasks.hub.wanted import Found, Wanted
 from tasks.models import Event
 from tasks.models.snapshots import TaskSnapshot
 
@@ -24,7 +29,9 @@ BIG_AT_ONCE = 20
 """Events too big for the channel layer, in one read: each may be as big as a result."""
 VERSIONS_AT_ONCE = 200
 """Of one task, in one read."""
-_TOLD_REMEMBERED = 4_096
+MAX_TURNS_BYTES = 32 * 1024 * 1024
+"""Events that wait for their turn. Beyond that they are told before more is taken in, however long that takes."""
+_TOLD_REMEMBERED = 16_384
 
 
 @dataclass(slots=True)
@@ -39,57 +46,44 @@ class Newcomer:
     """Its events by version, to be told once more is known."""
 
 
-VersionSpan = tuple[UUID, int, int]
-"""A task, and the first and last of its versions to read."""
-
-
-@dataclass(slots=True)
-class Wanted:
-    """What to read from the database."""
-
-    tasks: list[UUID]
-    versions: list[VersionSpan]
-    ids: list[int]
-
-
-@dataclass(slots=True)
-class Found:
-    """What was read."""
-
-    tasks: dict[UUID, TaskSnapshot]
-    events: dict[UUID, dict[int, Event]]
-    """By task and version."""
-    by_id: list[Event]
-
-
 class Intake:
     """The way of every event to the audience, from the moment on that nothing at or below `floor` can come."""
 
-    __slots__ = ("_audience", "_big", "_gaps", "_newcomers", "_told", "_tracks", "_waiting", "epoch", "ids")
+    __slots__ = ("_audience", "_big", "_gaps", "_newcomers", "_told", "_tracks", "_turns", "_waiting", "epoch", "ids")
 
     def __init__(self, audience: Audience, epoch: UUID, floor: int, tracks: Tracks | None = None) -> None:
         self.epoch = epoch
         self.ids = SeenIds(floor)
         self._audience = audience
-        self._tracks = tracks or Tracks()
+        self._tracks = Tracks() if tracks is None else tracks
         self._newcomers: dict[UUID, Newcomer] = {}
         self._gaps: dict[UUID, None] = {}
         self._big: dict[int, UUID] = {}
+        self._turns = Turns()
         self._waiting = 0
         self._told: deque[int] = deque(maxlen=_TOLD_REMEMBERED)
 
-    def arrive(self, events: Iterable[Event]) -> None:
-        """Take stored events, from the channel layer or from the log."""
-        ids, audience = self.ids, self._audience
+    def arrive(self, events: Iterable[Event], until: float = math.inf) -> None:
+        """Take stored events, from the channel layer or from the log, and tell them until then, by `perf_counter`."""
+        ids, audience, turns = self.ids, self._audience, self._turns
         for event in events:
             if not ids.see(event.id):
                 continue
             if not event.kind:
                 self._await_rest(event)
-            elif audience.wants(event):
-                self._admit(event)
-            else:
+            elif not audience.wants(event):
                 self._pass_by(event.task_id)
+            elif turns or perf_counter() >= until:
+                self._await_turn(event)
+            else:
+                self._admit(event)
+
+    def take_turns(self, until: float) -> None:
+        """Tell of what waits for its turn, one event at least, until then, by `perf_counter`."""
+        while self._turns:
+            self._admit_held(self._turns.take())
+            if perf_counter() >= until:
+                break
 
     def introduce(self, task: TaskSnapshot, watcher: Watcher) -> None:
         """Spare ourselves a read: `watcher` has just read the task, and nobody is owed an event of it up to there."""
@@ -108,6 +102,11 @@ class Intake:
     def told_above(self, mark: int) -> set[int]:
         """The ids told lately that a cursor at `mark` does not cover."""
         return {event_id for event_id in self._told if event_id > mark}
+
+    @property
+    def is_behind(self) -> bool:
+        """True while something waits for its turn."""
+        return bool(self._turns)
 
     @property
     def is_wanting(self) -> bool:
@@ -148,7 +147,7 @@ class Intake:
                 self._close_gap(task_id, track, first, found.events.get(task_id, {}))
         read = {event.id for event in found.by_id}
         for event in found.by_id:
-            self._admit_or_pass_by(event)
+            self._admit_held(event)
         for event_id in wanted.ids:
             if event_id not in read:
                 self.ids.let_go(event_id)
@@ -168,7 +167,16 @@ class Intake:
         else:
             self._park(track, event)
 
-    def _admit_or_pass_by(self, event: Event) -> None:
+    def _await_turn(self, event: Event) -> None:
+        self.ids.hold(event.id)
+        self._turns.put(event)
+        while self._turns.weight > MAX_TURNS_BYTES:
+            self._admit_held(self._turns.take())
+
+    def _admit_held(self, event: Event) -> None:
+        """Go on with what has waited, unless it was told meanwhile, since the log had brought it, too."""
+        if not self.ids.is_held(event.id):
+            return
         if self._audience.wants(event):
             self._admit(event)
         else:
@@ -241,7 +249,7 @@ class Intake:
         self._waiting -= len(new.events)
         track = self._tracks.begin(task_id, version, facts)
         for number in sorted(new.events):
-            self._admit_or_pass_by(new.events[number])
+            self._admit_held(new.events[number])
         if self._tracks.get(task_id) is track and track.parked:
             self._gaps[task_id] = None
 
@@ -286,11 +294,3 @@ class Intake:
         ids.let_go(event.id)
         self._told.append(event.id)
         self._audience.tell(Released(event, task, before, ids.mark, self.epoch))
-
-
-def by_task(events: Sequence[Event]) -> dict[UUID, dict[int, Event]]:
-    """Sort events by task and version."""
-    sorted_events: dict[UUID, dict[int, Event]] = {}
-    for event in events:
-        sorted_events.setdefault(event.task_id, {})[event.version] = event
-    return sorted_events

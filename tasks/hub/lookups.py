@@ -12,9 +12,9 @@ from uuid import UUID
 from django.db.models import Q
 
 from tasks.hub import pages
-from tasks.hub.intake import Found, VersionSpan, Wanted, by_task
 from tasks.hub.pages import Place
 from tasks.hub.position import log_position
+from tasks.hub.wanted import Found, VersionSpan, Wanted, by_task
 from tasks.models import Event, Task
 from tasks.models.snapshots import TaskSnapshot, snapshot, snapshots
 

@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import logging
+from time import perf_counter
 from typing import Final
 from uuid import UUID
 
@@ -20,6 +21,8 @@ logger = logging.getLogger(__name__)
 
 SETTLE_SECONDS: Final = 0.5
 """How long a start waits for the transactions that are open."""
+AT_ONCE_SECONDS: Final = 0.005
+"""How long events are told before the loop does something else."""
 
 
 class LogReader:
@@ -33,6 +36,7 @@ class LogReader:
         self._intake: Intake | None = None
         self._wants_read = asyncio.Event()
         self._wants_round = asyncio.Event()
+        self._wants_turns = asyncio.Event()
         self._soon: asyncio.TimerHandle | None = None
         self._soon_through = 0
         """The highest id when that timer was set: a hole above is younger than it."""
@@ -83,7 +87,7 @@ class LogReader:
         """Take in what came live."""
         if self._intake is not None:
             self.pace.came({event.id for event in events})
-            self._intake.arrive(events)
+            self._intake.arrive(events, perf_counter() + AT_ONCE_SECONDS)
             self._ask(self._intake)
         # Else it will be found with the log's end.
 
@@ -113,6 +117,8 @@ class LogReader:
         """Have read what the intake lacks."""
         if intake.is_wanting:
             self._wants_read.set()
+        if intake.is_behind:
+            self._wants_turns.set()
         if intake.ids.has_holes and self._soon is None:
             self._soon_through = intake.ids.highest
             self._soon = asyncio.get_running_loop().call_later(self.pace.seconds, self._now)
@@ -145,6 +151,16 @@ class LogReader:
                     break
                 intake.supply(wanted, found)
                 self._ask(intake)
+
+    async def take_turns(self) -> None:
+        """Tell what came faster than it could be told, a little at a time, for ever."""
+        while True:
+            await self._wants_turns.wait()
+            self._wants_turns.clear()
+            intake = self._running()
+            intake.take_turns(perf_counter() + AT_ONCE_SECONDS)
+            self._ask(intake)
+            await asyncio.sleep(0)
 
     async def keep_up(self) -> None:
         """Read on at the log's end, now and then and soon after something is found to be missing, for ever."""
@@ -188,7 +204,7 @@ class LogReader:
             await self._check_epoch(look.position.epoch)
             return True
         found = [event.id for event in look.events if event.id <= waited_through and ids.lacks(event.id)]
-        intake.arrive(look.events)
+        intake.arrive(look.events, perf_counter() + AT_ONCE_SECONDS)
         if look.horizon == tail.EVER:
             ids.note(0, top)
         ids.give_up(look.horizon, look.read_through)

@@ -26,6 +26,8 @@ MAX_EARLY = 256
 MAX_EARLY_BYTES = 1024 * 1024
 """Events that are kept while a source reads from the log. Beyond either it reads them from the log as well."""
 RETRY_SECONDS = 1.0
+FRAMES_AT_ONCE = 16
+"""From the log, before others have their turn."""
 
 
 class Phase(Enum):
@@ -57,6 +59,7 @@ class EventSource(ABC, AsyncIterator[Frame]):
         self._early_bytes = 0
         self._room: asyncio.Future[None] | None = None
         self._has_told = False
+        self._told_at_once = 0
 
     def listen(self, sink: Sink) -> None:
         """From now on have `sink.put` called for each frame, in order, and at the end `sink.end` or `sink.fail`."""
@@ -167,13 +170,17 @@ class EventSource(ABC, AsyncIterator[Frame]):
         self._detach()
 
     async def _tell(self, frame: Frame) -> None:
-        """Tell a frame while catching up, as soon as there is room."""
+        """Tell a frame while catching up, as soon as there is room and others have had their turn."""
+        if self._told_at_once == FRAMES_AT_ONCE:
+            await self._hub.turn()
+            self._told_at_once = 0
         while self._sink.full:
             self._room = asyncio.get_running_loop().create_future()
             await self._room
             self._room = None
         self._sink.put(frame)
         self._has_told = True
+        self._told_at_once += 1
 
     def _complete(self) -> None:
         """End: everything has been told."""

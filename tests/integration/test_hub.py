@@ -11,7 +11,7 @@ from django.test.utils import CaptureQueriesContext
 from pytest_django import Settings
 
 from tasks import channel, database, lifecycle
-from tasks.hub import Hub, TaskSource, current_hub, position, tail
+from tasks.hub import Hub, TaskSource, current_hub, position, reading, tail
 from tasks.models import Event, Task, User
 from tests.integration import hub_tools as tools
 from tests.integration.hub_tools import (
@@ -86,6 +86,24 @@ async def test_everything_is_told_once_and_in_order_over_a_bad_layer(
 
     assert watcher.versions() == list(range(2, 124))
     assert feed.versions(task.id) == list(range(2, 124))
+
+
+async def test_what_comes_faster_than_it_can_be_told_is_told_in_turn_each_task_in_order(
+    hub: Hub, owner: User, task: Task, other_task: Task, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(reading, "AT_ONCE_SECONDS", 0.0)
+    feed, watcher = await feed_of(hub, owner), ListSink()
+    TaskSource(hub, task.id, lambda _: True).listen(watcher)
+    await watcher.until(lambda: watcher.frames)
+
+    await do(tools.finished, task, 150)
+    await do(tools.finished, other_task, 150)
+    await watcher.until(lambda: watcher.has_ended)
+    await feed.until(lambda: len(feed.events) >= 304)
+
+    assert watcher.versions() == list(range(2, 154))
+    assert feed.versions(task.id) == feed.versions(other_task.id) == list(range(2, 154))
+    assert feed.frames[-1].cursor_id == hub.highest
 
 
 async def test_events_come_from_the_log_while_the_layer_is_away(

@@ -20,7 +20,7 @@ from tasks.api.types.enums import TaskOrder
 from tasks.api.viewer import Viewer
 from tasks.broker import Message
 from tasks.hub import lookups, position, tail
-from tasks.hub.intake import Wanted
+from tasks.hub.wanted import Wanted
 from tasks.lifecycle import Claim, Failure, Logged, Output, Progressed
 from tasks.models import Event, Task
 from tasks.models.snapshots import snapshot

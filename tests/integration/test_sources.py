@@ -1,6 +1,7 @@
 """The sources of subscriptions: resumed without a hole, honest about gaps, and slow at nobody else's cost."""
 
 import asyncio
+from collections import Counter
 from typing import Any
 from uuid import uuid4
 
@@ -8,7 +9,8 @@ import pytest
 
 from tasks import database, lifecycle
 from tasks.errors import TaskNotFound
-from tasks.hub import Hub, TaskSource, feed_source, lookups, pages, position
+from tasks.hub import Frame, Hub, TaskSource, feed_source, lookups, pages, position
+from tasks.hub.source import FRAMES_AT_ONCE
 from tasks.lifecycle import Output
 from tasks.models import Task, User
 from tasks.status import EventKind
@@ -97,6 +99,36 @@ async def test_many_events_are_replayed_in_pages(hub: Hub, task: Task):
     frames = await pulled_to_the_end(source_of(hub, task, after=0))
 
     assert [frame.event.version for frame in frames if frame.event] == list(range(1, 954))
+
+
+async def test_long_replay_lets_the_loop_do_something_else_in_between(hub: Hub, task: Task):
+    class Rounds(ListSink):
+        """Notes in which round of the loop each frame came."""
+
+        def __init__(self) -> None:
+            super().__init__()
+            self.now = 0
+            self.frames_of: Counter[int] = Counter()
+
+        def put(self, frame: Frame) -> None:
+            super().put(frame)
+            self.frames_of[self.now] += 1
+
+        async def count(self) -> None:
+            while True:
+                self.now += 1
+                await asyncio.sleep(0)
+
+    await do(tools.finished, task, 150)
+    sink = Rounds()
+    counting = asyncio.create_task(sink.count())
+    source_of(hub, task, after=0).listen(sink)
+
+    await sink.until(lambda: sink.has_ended)
+    counting.cancel()
+
+    assert sink.versions() == list(range(1, 154))
+    assert max(sink.frames_of.values()) <= FRAMES_AT_ONCE
 
 
 async def test_cursor_of_another_task_or_of_a_list_does_as_well(hub: Hub, task: Task, other_task: Task):

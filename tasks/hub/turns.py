@@ -1,0 +1,36 @@
+"""Events that wait to be told: one of each task in turn, so that a busy task delays none but its own watchers. Pure."""
+
+from collections import OrderedDict, deque
+from uuid import UUID
+
+from tasks.hub.weight import weight_of_event
+from tasks.models import Event
+
+
+class Turns:
+    """A queue for each task that has events waiting. False while there is none."""
+
+    __slots__ = ("_queues", "weight")
+
+    def __init__(self) -> None:
+        self._queues: OrderedDict[UUID, deque[tuple[Event, int]]] = OrderedDict()
+        self.weight = 0
+        """About how many bytes the events take."""
+
+    def __bool__(self) -> bool:
+        return bool(self._queues)
+
+    def put(self, event: Event) -> None:
+        """Have an event wait, behind those of its task."""
+        weight = weight_of_event(event)
+        self.weight += weight
+        self._queues.setdefault(event.task_id, deque()).append((event, weight))
+
+    def take(self) -> Event:
+        """Take out the first event of the task whose turn it is. Raises `KeyError` while there is none."""
+        task_id, queue = self._queues.popitem(last=False)
+        event, weight = queue.popleft()
+        self.weight -= weight
+        if queue:
+            self._queues[task_id] = queue
+        return event
