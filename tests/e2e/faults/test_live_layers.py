@@ -5,6 +5,7 @@ from collections.abc import Callable
 import pytest
 
 from tests.e2e.faults.conftest import MakeScene
+from tests.e2e.faults.layers import DAMAGE
 from tests.e2e.faults.scene import Result, rounds
 from tests.e2e.faults.watching import Clients, Watch, first_told, holes_in
 
@@ -64,6 +65,9 @@ def test_everything_is_heard_in_order_over_a_bad_layer(make_scene: MakeScene, re
             "the recovery is the longest way of an event to a client",
         )
     )
+    log = "".join(scene.log_of(process) for process in (scene.server, *scene.workers) if process)
+    assert log.count(DAMAGE) > TASKS
+    assert "channel layer away" not in log
     assert not feed.gaps
     assert all(told == sorted(told) for told in first_told(feed).values())
     assert (missed, repeated) == (0, 0)
