@@ -85,11 +85,12 @@ def with_uv(lock: Path) -> bool:
         if not (succeeds(UV, "--version") or fetch_uv(pip)):
             return False
         uv, settings = str(UV), settings_of(pip)
-    elif not succeeds(PYTHON, "-c", IS_NEW_ENOUGH) and not succeeds(uv, "venv", "-p", sys.executable, "--clear", VENV):
+    make = [uv, "venv", "--quiet", "--clear", "--python", sys.executable, str(VENV)]
+    if not succeeds(PYTHON, "-c", IS_NEW_ENOUGH) and not succeeds(*make, aloud=True):
         return False
-    command = [uv, "pip", "install", "--quiet", "--compile-bytecode", "--require-hashes", "-r", str(lock)]
-    at = ["--python", str(PYTHON)]
-    return not subprocess.call([*command, *at], stdin=subprocess.DEVNULL, env={**settings, **os.environ})
+    command = [uv, "pip", "install", "--quiet", "--compile-bytecode", "--python", str(PYTHON)]
+    pinned = ["--require-hashes", "-r", str(lock)]
+    return not subprocess.call([*command, *pinned], stdin=subprocess.DEVNULL, env={**settings, **os.environ})
 
 
 def make_venv_with_pip() -> list[str]:
@@ -112,8 +113,8 @@ def fetch_uv(pip: list[str]) -> bool:
     """Put the pinned uv into .venv. False where there is none for this machine."""
     wanted = VENV / "uv.txt"
     wanted.write_text(pin_of("uv", DEV_LOCK.read_text()))
-    options = ["--disable-pip-version-check", "--no-deps", "--only-binary=:all:", "--require-hashes"]
-    return succeeds(*pip, "install", *options, "-r", str(wanted))
+    options = ["--no-input", "--disable-pip-version-check", "--no-deps", "--only-binary=:all:", "--require-hashes"]
+    return succeeds(*pip, "install", "--quiet", *options, "-r", str(wanted), aloud=True)
 
 
 def pin_of(package: str, lock: str) -> str:
@@ -126,8 +127,10 @@ def settings_of(pip: list[str]) -> dict[str, str]:
     """Return what this machine has told pip of its index, in uv's words: uv does not read pip's settings."""
     asked = [*pip, "config", "list", "--disable-pip-version-check"]
     told = subprocess.run(asked, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False).stdout
-    found = re.findall(r"^\S+\.(index-url|cert)='(.*)'$", told, re.MULTILINE)
-    return {UV_WORDS[name]: value for name, value in reversed(found)}  # the first is the environment's, and wins
+    found = re.findall(r"^(global|install|:env:)\.(index-url|cert)='(.*)'$", told, re.MULTILINE)
+    # The environment comes before the settings of a command, and those before the rest.
+    ranked = sorted(found, key=lambda setting: ("global", "install", ":env:").index(setting[0]))
+    return {UV_WORDS[name]: value for _, name, value in ranked}
 
 
 def has_node() -> bool:
@@ -157,11 +160,14 @@ def run(*command: str | Path) -> None:
     subprocess.run([str(part) for part in command], check=True, stdin=subprocess.DEVNULL)
 
 
-def succeeds(*command: str | Path) -> bool:
-    """Tell whether a command can be run and ends well."""
+def succeeds(*command: str | Path, aloud: bool = False) -> bool:
+    """Tell whether a command can be run and ends well; with `aloud` it may say why not."""
     try:
         return not subprocess.call(
-            [str(part) for part in command], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+            [str(part) for part in command],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=None if aloud else subprocess.DEVNULL,
         )
     except OSError:
         return False

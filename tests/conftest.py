@@ -27,9 +27,10 @@ class ByScene(LoadFileScheduling):  # type: ignore[misc]  # it has no types
         return next((shared for shared in TOGETHER if file.startswith(shared)), file)
 
 
-def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> ByScene:
-    """Hand out the tests so that a scene is started once."""
-    return ByScene(config, log)
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> ByScene | None:
+    """Where whole files are handed out, hand them out so that a scene is started once."""
+    return ByScene(config, log) if config.getoption("dist") == "loadfile" else None
 
 
 @pytest.fixture(scope="session")

@@ -41,14 +41,14 @@ class FeedSource(EventSource):
         self._position = 0
         """Everything up to this id has been told, as far as it is wanted."""
         self._seen_through = 0
-        """Where `after` was: what comes late from below it was seen before."""
+        """What the hub brings late from up to there was seen before, or told from the log."""
         self._told_cursor = 0
         self._repeated: set[int] = set()
         """Told above the position, so the log or the hub may bring it again."""
         self._repeated_through = 0
         # While catching up:
         self._joined_at = 0
-        """The hub's mark when it was joined: everything up to it is in the log, and the hub brings all the rest."""
+        """Up to where the log was complete when the hub was joined; the hub brings all the rest."""
         self._read_through = 0
         self._is_present = False
         """The log was read to its end since the hub was joined."""
@@ -116,7 +116,7 @@ class FeedSource(EventSource):
         while True:
             if self._early is None:
                 self._join()
-                self._joined_at = self._hub.mark
+                self._joined_at = self._hub.settled
                 self._read_through = self._position
                 self._is_present = False
             if self._epoch != self._hub.epoch:
@@ -141,7 +141,8 @@ class FeedSource(EventSource):
         """Tell a page of what the log has more than was told. True: there is more."""
         if self._is_present:
             return False
-        at_most = MAX_BEHIND if self._hub.highest - self._read_through > MAX_BEHIND else None
+        # Behind those who are told live: they may be waiting for their turn, too.
+        at_most = MAX_BEHIND if self._hub.mark - self._read_through > MAX_BEHIND else None
         page = await self._read(lookups.feed_page, self._owners, self._read_through, at_most)
         if page.is_too_far:
             await self._skip(GapReason.SLOW_SUBSCRIBER)
@@ -157,7 +158,7 @@ class FeedSource(EventSource):
             event = step.event
             if event.id in self._repeated:
                 continue
-            # Up to the mark of the moment of joining the log was complete: what came later is kept, and told after.
+            # Up to `joined_at` the log was complete: what came later is kept, and told after.
             cursor = max(min(event.id, joined_at), self._position)
             await self._tell(Frame("EVENT", epoch, cursor, event=event, task=step.task, matches=step.matches))
             self._told_cursor = cursor
@@ -166,6 +167,8 @@ class FeedSource(EventSource):
         if page.events:
             self._read_through = page.events[-1].id
         self._is_present = page.is_last
+        if self._is_present:
+            self._seen_through = max(self._seen_through, joined_at)
         self._position = max(self._position, joined_at if self._is_present else min(self._read_through, joined_at))
 
     async def _steps(self, page: FeedPage) -> "list[_Step]":
@@ -203,7 +206,7 @@ class FeedSource(EventSource):
                 self._told_cursor = released.mark
             self._remember(event_id)
             self._position = max(self._position, released.mark)
-        return self._early is not None
+        return self._early is not None and not self._has_lost
 
     async def _skip(self, reason: str) -> None:
         """Say that events are missing, and go on from the present."""
@@ -212,7 +215,7 @@ class FeedSource(EventSource):
     async def _tell_present(self, frame: Frame) -> None:
         self._position = self._read_through = self._told_cursor = frame.cursor_id
         self._repeated = set()
-        self._seen_through = 0
+        self._seen_through = frame.cursor_id
         self._is_present = True
         await self._tell(frame)
 

@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import logging
 import weakref
+from collections import deque
 from collections.abc import AsyncIterator, Callable, Coroutine
 from typing import Any, ParamSpec, TypeVar
 from uuid import UUID
@@ -45,7 +46,7 @@ class Hub:
         self._tasks: list[asyncio.Task[None]] = []
         self._is_ready = False
         self._joined = asyncio.Event()
-        self._replaying = asyncio.Lock()
+        self._replaying: deque[asyncio.Future[None]] = deque()
 
     # ---- its life --------------------------------------------------------------------------------------------------
 
@@ -95,6 +96,11 @@ class Hub:
         return self._running().ids.mark
 
     @property
+    def settled(self) -> int:
+        """The id up to which the log is complete, told or not. Await `ready` first."""
+        return self._running().ids.settled
+
+    @property
     def highest(self) -> int:
         """The highest id seen. Await `ready` first."""
         return self._running().ids.highest
@@ -131,8 +137,21 @@ class Hub:
 
     async def turn(self) -> None:
         """Let the loop do something else. Of all who wait here at a time, one goes on in each of its rounds."""
-        async with self._replaying:
-            await asyncio.sleep(0)
+        loop = asyncio.get_running_loop()
+        if not self._replaying:
+            loop.call_soon(self._next_turn)
+        waiting: asyncio.Future[None] = loop.create_future()
+        self._replaying.append(waiting)
+        await waiting
+
+    def _next_turn(self) -> None:
+        while self._replaying:
+            waiting = self._replaying.popleft()
+            if not waiting.done():
+                waiting.set_result(None)
+                break
+        if self._replaying:
+            asyncio.get_running_loop().call_soon(self._next_turn)
 
     @contextlib.asynccontextmanager
     async def final_waiter(self, task_id: UUID) -> AsyncIterator[asyncio.Future[TaskSnapshot]]:

@@ -29,20 +29,26 @@ class SeenIds:
     becomes the cursor of people who have been told everything up to it.
     """
 
-    __slots__ = ("_held", "_holes", "_queue", "highest")
+    __slots__ = ("_held", "_holes", "_queue", "forgotten", "highest")
 
     def __init__(self, floor: int) -> None:
         """Nothing at or below `floor` can appear any more."""
         self.highest = floor
+        self.forgotten = 0
+        """How often `forget` was called."""
         self._holes: list[Hole] = []
         self._held: set[int] = set()
         self._queue: list[int] = []
 
     @property
+    def settled(self) -> int:
+        """The highest id below and at which nothing can come: all that was to come is stored, told or not."""
+        return self._holes[0].first - 1 if self._holes else self.highest
+
+    @property
     def mark(self) -> int:
         """The highest id below and at which nothing can come, or is still to be told. Never falls."""
-        settled = self._holes[0].first - 1 if self._holes else self.highest
-        queue, held = self._queue, self._held
+        settled, queue, held = self.settled, self._queue, self._held
         while queue and queue[0] not in held:
             heapq.heappop(queue)
         return min(settled, queue[0] - 1) if queue else settled
@@ -79,6 +85,7 @@ class SeenIds:
     def forget(self, event_id: int) -> None:
         """Make a held id unseen again: there was no room to keep its event, so it is to be read again."""
         self._held.discard(event_id)
+        self.forgotten += 1
         at = self._place(event_id)
         if at >= 0 and self._holes[at].last == event_id - 1 and self._holes[at].settled_at is None:
             self._holes[at].last = event_id

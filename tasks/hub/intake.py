@@ -1,9 +1,8 @@
-"""From events as they come, in any order, doubled or not at all, to events told once and in order. Pure.
+"""From events as they come, in any order, doubled or not at all, to events told once and in order.
 
 What an event needs before it can be told (the task's arguments, versions that have not come, the rest of an event too
 big for the channel layer) is named by `wanted`, read by somebody else, and handed back to `supply`. So several events
-of one moment share one read, and nothing here waits. Nor does it keep the loop for long: what comes faster than it can
-be told waits for `take_turns`.
+of one moment share one read, and nothing here waits. What comes faster than it can be told is kept for `take_turns`.
 """
 
 import math
@@ -31,7 +30,7 @@ VERSIONS_AT_ONCE = 200
 """Of one task, in one read."""
 MAX_TURNS_BYTES = 32 * 1024 * 1024
 """Events that wait for their turn. Beyond that they are told before more is taken in, however long that takes."""
-_TOLD_REMEMBERED = 16_384
+_TOLD_REMEMBERED = 8_192
 
 
 @dataclass(slots=True)
@@ -49,7 +48,10 @@ class Newcomer:
 class Intake:
     """The way of every event to the audience, from the moment on that nothing at or below `floor` can come."""
 
-    __slots__ = ("_audience", "_big", "_gaps", "_newcomers", "_told", "_tracks", "_turns", "_waiting", "epoch", "ids")
+    __slots__ = (
+        *("_audience", "_big", "_gaps", "_highest_told", "_newcomers", "_told", "_tracks", "_turns", "_waiting"),
+        *("epoch", "ids"),
+    )
 
     def __init__(self, audience: Audience, epoch: UUID, floor: int, tracks: Tracks | None = None) -> None:
         self.epoch = epoch
@@ -62,6 +64,7 @@ class Intake:
         self._turns = Turns()
         self._waiting = 0
         self._told: deque[int] = deque(maxlen=_TOLD_REMEMBERED)
+        self._highest_told = floor
 
     def arrive(self, events: Iterable[Event], until: float = math.inf) -> None:
         """Take stored events, from the channel layer or from the log, and tell them until then, by `perf_counter`."""
@@ -101,6 +104,8 @@ class Intake:
 
     def told_above(self, mark: int) -> set[int]:
         """The ids told lately that a cursor at `mark` does not cover."""
+        if self._highest_told <= mark:
+            return set()
         return {event_id for event_id in self._told if event_id > mark}
 
     @property
@@ -147,7 +152,7 @@ class Intake:
                 self._close_gap(task_id, track, first, found.events.get(task_id, {}))
         read = {event.id for event in found.by_id}
         for event in found.by_id:
-            self._admit_held(event)
+            self._admit_in_turn(event)
         for event_id in wanted.ids:
             if event_id not in read:
                 self.ids.let_go(event_id)
@@ -173,6 +178,13 @@ class Intake:
         while self._turns.weight > MAX_TURNS_BYTES:
             self._admit_held(self._turns.take())
 
+    def _admit_in_turn(self, event: Event) -> None:
+        """Go on with what was held, behind what waits."""
+        if self._turns:
+            self._turns.put(event)
+        else:
+            self._admit_held(event)
+
     def _admit_held(self, event: Event) -> None:
         """Go on with what has waited, unless it was told meanwhile, since the log had brought it, too."""
         if not self.ids.is_held(event.id):
@@ -184,10 +196,15 @@ class Intake:
             self._pass_by(event.task_id)
 
     def _pass_by(self, task_id: UUID) -> None:
-        """Nobody wants it; a track that missed it would be wrong, so it goes."""
+        """Nobody wants it; what is known of its task would be wrong without it, so all of that goes."""
+        left = self._turns.drop(task_id) if self._turns else []
         if (track := self._tracks.drop(task_id)) is not None:
-            for event in track.parked.values():
-                self.ids.let_go(event.id)
+            left += track.parked.values()
+        if (new := self._newcomers.pop(task_id, None)) is not None:
+            self._waiting -= len(new.events)
+            left += new.events.values()
+        for event in left:
+            self.ids.let_go(event.id)
 
     def _park(self, track: Track, event: Event) -> None:
         if track.park(event):
@@ -293,4 +310,5 @@ class Intake:
         ids = self.ids
         ids.let_go(event.id)
         self._told.append(event.id)
+        self._highest_told = max(self._highest_told, event.id)
         self._audience.tell(Released(event, task, before, ids.mark, self.epoch))

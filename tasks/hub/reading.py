@@ -21,7 +21,7 @@ logger = logging.getLogger(__name__)
 
 SETTLE_SECONDS: Final = 0.5
 """How long a start waits for the transactions that are open."""
-AT_ONCE_SECONDS: Final = 0.005
+AT_ONCE_SECONDS: Final = 0.003
 """How long events are told before the loop does something else."""
 
 
@@ -70,7 +70,7 @@ class LogReader:
         self._read_on_at = asyncio.get_running_loop().time()
 
     def stop(self, error: Exception) -> None:
-        """Forget the log; who waits for a proof gets the error. `keep_up` and `fetch` must have ended."""
+        """Forget the log; who waits for a proof gets the error. `keep_up`, `fetch` and `take_turns` must have ended."""
         self._settle_proof(error)
         if self._soon is not None:
             self._soon.cancel()
@@ -187,7 +187,7 @@ class LogReader:
         """Look at the log's end once. True: there is more to read."""
         intake = self._running()
         ids = intake.ids
-        top, waited_through = ids.highest, self._waited_through
+        top, forgotten, waited_through = ids.highest, ids.forgotten, self._waited_through
         self._waited_through = 0
         holes = ids.missing(tail.HOLES_AT_ONCE)
         look = await database.read(tail.read_round, holes, top, ids.awaited(), ids.has_unnoted(top))
@@ -205,9 +205,11 @@ class LogReader:
             return True
         found = [event.id for event in look.events if event.id <= waited_through and ids.lacks(event.id)]
         intake.arrive(look.events, perf_counter() + AT_ONCE_SECONDS)
-        if look.horizon == tail.EVER:
-            ids.note(0, top)
-        ids.give_up(look.horizon, look.read_through)
+        if ids.forgotten == forgotten:
+            # Else there are new holes below `top`, of what is stored and was not looked for.
+            if look.horizon == tail.EVER:
+                ids.note(0, top)
+            ids.give_up(look.horizon, look.read_through)
         if look.number is not None:
             ids.note(look.number, top)
         # The first look at a hole draws the number with which a later one settles it.

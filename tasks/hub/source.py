@@ -6,6 +6,7 @@ from abc import ABC, abstractmethod
 from collections import deque
 from collections.abc import AsyncIterator, Callable
 from enum import Enum, auto
+from time import perf_counter
 from typing import ParamSpec, Self, TypeVar
 
 from tasks.errors import StoreUnavailable, TaskfeedError
@@ -26,8 +27,8 @@ MAX_EARLY = 256
 MAX_EARLY_BYTES = 1024 * 1024
 """Events that are kept while a source reads from the log. Beyond either it reads them from the log as well."""
 RETRY_SECONDS = 1.0
-FRAMES_AT_ONCE = 16
-"""From the log, before others have their turn."""
+FRAMES_AT_ONCE, REPLAY_SECONDS = 16, 0.002
+"""How many frames of the log are told at least, and how long, before others have their turn."""
 
 
 class Phase(Enum):
@@ -60,6 +61,7 @@ class EventSource(ABC, AsyncIterator[Frame]):
         self._room: asyncio.Future[None] | None = None
         self._has_told = False
         self._told_at_once = 0
+        self._tells_until = 0.0
 
     def listen(self, sink: Sink) -> None:
         """From now on have `sink.put` called for each frame, in order, and at the end `sink.end` or `sink.fail`."""
@@ -171,9 +173,9 @@ class EventSource(ABC, AsyncIterator[Frame]):
 
     async def _tell(self, frame: Frame) -> None:
         """Tell a frame while catching up, as soon as there is room and others have had their turn."""
-        if self._told_at_once == FRAMES_AT_ONCE:
+        if self._told_at_once >= FRAMES_AT_ONCE and perf_counter() >= self._tells_until:
             await self._hub.turn()
-            self._told_at_once = 0
+            self._told_at_once, self._tells_until = 0, perf_counter() + REPLAY_SECONDS
         while self._sink.full:
             self._room = asyncio.get_running_loop().create_future()
             await self._room

@@ -35,11 +35,13 @@ class TaskSource(EventSource):
         self._epoch: UUID | None = None
         self._version = -1
         self._is_final = False
+        self._has_lost = False
 
     def on_lost(self) -> None:
         """Find out in the log what is left."""
         if self._phase is Phase.LIVE:
             self._begin_catching_up()
+        self._has_lost = self._phase is Phase.CATCHING_UP
 
     def _attach(self) -> None:
         self._hub.audience.watch_task(self._task_id, self)
@@ -65,9 +67,10 @@ class TaskSource(EventSource):
         while True:
             if self._early is None:
                 self._join()
+            self._has_lost = False
             if self._version < 0 or self._epoch != self._hub.epoch:
                 await self._begin()
-            if not await self._replay() and await self._tell_early():
+            if not await self._replay() and await self._tell_early() and not self._has_lost:
                 break
         if self._is_final:
             self._complete()

@@ -26,6 +26,12 @@ class Turns:
         self.weight += weight
         self._queues.setdefault(event.task_id, deque()).append((event, weight))
 
+    def drop(self, task_id: UUID) -> list[Event]:
+        """Take out all events of a task."""
+        events = self._queues.pop(task_id, ())
+        self.weight -= sum(weight for _, weight in events)
+        return [event for event, _ in events]
+
     def take(self) -> Event:
         """Take out the first event of the task whose turn it is. Raises `KeyError` while there is none."""
         task_id, queue = self._queues.popitem(last=False)

@@ -1,5 +1,7 @@
 """About how much memory JSON values take, for bounds that rows alone don't give. Pure."""
 
+from sys import getsizeof
+
 from tasks.models import Event
 
 EVENT_BYTES = 1_000
@@ -9,7 +11,7 @@ EVENT_BYTES = 1_000
 def weight_of(value: object) -> int:
     """About how many bytes a JSON value takes."""
     if isinstance(value, str):
-        return 50 + len(value)
+        return getsizeof(value)
     if isinstance(value, dict):
         return 64 + sum(100 + weight_of(item) for item in value.values())
     if isinstance(value, list):

@@ -92,7 +92,9 @@ async def _awaited_other(answer: SubmitAnswer, wait_seconds: float, abandoned: a
     async with current_hub().final_waiter(task_id) as final:
         now = await _present(answer.task)
         if not now.status.is_final:
-            now = await _final(now, final, wait_seconds, abandoned)
+            then = await _final(now, final, wait_seconds, abandoned)
+            # An end that a retry has undone since may be told late.
+            now = then if then.version >= now.version else await _present(now)
     return SubmitAnswer(now, deduplicated=True)
 
 

@@ -126,40 +126,34 @@ class Recorder:
     # ---- the way to the log -----------------------------------------------------------------------------------------
 
     def flush(self) -> None:
-        """Store what has gathered, in order. What could not be stored stays, and the error is raised.
+        """Store what has gathered up to now, in order. What could not be stored stays, and the error is raised.
 
-        However long that takes, progress is told once: what comes meanwhile waits for the next flush.
+        What comes meanwhile waits for the next flush: a handler that emits faster than the log stores would keep this
+        one going for ever, and the attempts beside it waiting.
         """
         with self._one_flush_at_a_time:
             self._is_awaited = False
-            is_progress_due = True
-            while not self.is_claim_lost and (
-                self._batch or self._pending or (is_progress_due and self._progress is not None)
-            ):
-                if not self._batch:
-                    self._take(with_progress=is_progress_due)
-                    is_progress_due = False
+            self._store()  # what an earlier flush could not
+            due = len(self._pending)
+            while not self.is_claim_lost:
+                due -= self._take(due)
                 self._store()
+                if not due:
+                    break
         self._room.set()
 
     def end(self) -> None:
         """Take nothing in any more: what still runs of the handler gets an error at its next report."""
         self.stop = self.stop or RuntimeError(f"attempt {self.claim.attempt} of task {self.claim.task_id} has ended")
 
-    def _take(self, *, with_progress: bool) -> None:
-        """Make what has gathered the next batch."""
-        progress = None
-        if with_progress:
-            progress, self._progress = self._progress, None
-        taken: list[Logged | str] = []
-        while len(taken) < _TAKEN_AT_ONCE:
-            try:
-                taken.append(self._pending.popleft())
-            except IndexError:
-                break
+    def _take(self, at_most: int) -> int:
+        """Make the progress and so many entries of those that have gathered the next batch; return how many."""
+        progress, self._progress = self._progress, None
+        taken = [self._pending.popleft() for _ in range(min(at_most, _TAKEN_AT_ONCE))]
         self._batch = [_storable_progress(progress)] if progress else []
         self._batch += _merged(taken)
         self._batch_cost = sum(_cost(entry) for entry in taken)
+        return len(taken)
 
     def _store(self) -> None:
         """Store the batch; what of it could not be stored stays."""
@@ -168,6 +162,7 @@ class Recorder:
             self._learn(self._record(self.claim, some, self._version))
             del self._batch[:_ENTRIES_AT_ONCE]
         self._written_out += self._batch_cost
+        self._batch_cost = 0
 
     def _learn(self, answer: RecordAnswer) -> None:
         self._version = answer.version

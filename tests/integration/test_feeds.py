@@ -6,7 +6,8 @@ from uuid import UUID, uuid4
 import pytest
 
 from tasks import database, lifecycle
-from tasks.hub import FeedSource, Hub, position
+from tasks.hub import FeedSource, Hub, position, reading
+from tasks.hub.intake import Intake
 from tasks.models import EventLog, Task, User
 from tasks.status import EventKind
 from tests.integration import hub_tools as tools
@@ -137,6 +138,55 @@ async def test_feeds_cursor_of_another_epoch_or_beyond_the_log_is_a_gap(hub: Hub
     for cursor in ((uuid4(), 1), (hub.epoch, head + 1)):
         [gap] = await pulled(FeedSource(hub, frozenset({owner.id}), anybody, cursor), 1)
         assert (gap.gap, gap.cursor_id) == ("EPOCH_CHANGED", hub.mark)
+
+
+async def test_what_is_lost_while_a_feed_waits_for_room_is_a_gap(hub: Hub, owner: User, task: Task):
+    claim = await do(claimed, task)
+    live, slow = ListSink(), ListSink(limit=1)
+    feed_of(hub, owner).listen(live)
+    resumed = feed_of(hub, owner, after=0)
+    resumed.listen(slow)
+    await slow.until(lambda: len(slow.frames) == 1)
+    await live.until(lambda: live.frames)
+    await do(tools.log_lines, claim, 3)
+    await live.until(lambda: live.versions()[-1:] == [5])
+    while len(slow.frames) < 4:  # three of the log, and the first that came live meanwhile
+        slow.take_all(resumed)
+        await slow.until(lambda: len(slow.frames) > slow.taken)
+
+    hub.audience.lost(task.id, owner.id)
+    slow.limit = 10**9
+    slow.take_all(resumed)
+
+    await slow.until(lambda: "GAP" in [frame.kind for frame in slow.frames])
+    assert slow.versions(task.id) == [1, 2, 3, 4, 5]
+
+
+async def test_feed_that_joins_while_others_wait_for_their_turn_is_told_each_event_once(
+    hub: Hub, owner: User, task: Task, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(reading, "AT_ONCE_SECONDS", 0.0)
+    may_go_on = asyncio.Event()
+    take_turns = Intake.take_turns
+    monkeypatch.setattr(Intake, "take_turns", lambda *asked: take_turns(*asked) if may_go_on.is_set() else None)
+    live, resumed = ListSink(), ListSink()
+    feed_of(hub, owner).listen(live)
+    await live.until(lambda: live.frames)
+    await do(tools.finished, task, 20)
+    *_, last = await do(ids_of, task)
+    await until(lambda: hub.highest == last)
+    assert hub.mark < hub.settled == last
+
+    feed_of(hub, owner, after=0).listen(resumed)
+    await resumed.until(lambda: len(resumed.versions(task.id)) == 23)
+    told_from_the_log = [*resumed.frames]
+    may_go_on.set()
+    await live.until(lambda: len(live.versions()) == 22)
+    await until(lambda: hub.mark == last)
+
+    assert told_from_the_log[-1].cursor_id == last
+    assert resumed.frames == told_from_the_log
+    assert live.versions() == resumed.versions(task.id)[1:] == list(range(2, 24))
 
 
 @on_postgresql

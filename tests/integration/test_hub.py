@@ -88,7 +88,7 @@ async def test_everything_is_told_once_and_in_order_over_a_bad_layer(
     assert feed.versions(task.id) == list(range(2, 124))
 
 
-async def test_what_comes_faster_than_it_can_be_told_is_told_in_turn_each_task_in_order(
+async def test_what_comes_faster_than_it_can_be_told_is_told_later_each_task_in_order(
     hub: Hub, owner: User, task: Task, other_task: Task, monkeypatch: pytest.MonkeyPatch
 ):
     monkeypatch.setattr(reading, "AT_ONCE_SECONDS", 0.0)

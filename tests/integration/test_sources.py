@@ -10,7 +10,7 @@ import pytest
 from tasks import database, lifecycle
 from tasks.errors import TaskNotFound
 from tasks.hub import Frame, Hub, TaskSource, feed_source, lookups, pages, position
-from tasks.hub.source import FRAMES_AT_ONCE
+from tasks.hub import source as sources
 from tasks.lifecycle import Output
 from tasks.models import Task, User
 from tasks.status import EventKind
@@ -101,7 +101,9 @@ async def test_many_events_are_replayed_in_pages(hub: Hub, task: Task):
     assert [frame.event.version for frame in frames if frame.event] == list(range(1, 954))
 
 
-async def test_long_replay_lets_the_loop_do_something_else_in_between(hub: Hub, task: Task):
+async def test_long_replay_lets_the_loop_do_something_else_in_between(
+    hub: Hub, task: Task, monkeypatch: pytest.MonkeyPatch
+):
     class Rounds(ListSink):
         """Notes in which round of the loop each frame came."""
 
@@ -119,6 +121,7 @@ async def test_long_replay_lets_the_loop_do_something_else_in_between(hub: Hub, 
                 self.now += 1
                 await asyncio.sleep(0)
 
+    monkeypatch.setattr(sources, "REPLAY_SECONDS", 0.0)
     await do(tools.finished, task, 150)
     sink = Rounds()
     counting = asyncio.create_task(sink.count())
@@ -128,7 +131,7 @@ async def test_long_replay_lets_the_loop_do_something_else_in_between(hub: Hub, 
     counting.cancel()
 
     assert sink.versions() == list(range(1, 154))
-    assert max(sink.frames_of.values()) <= FRAMES_AT_ONCE
+    assert max(sink.frames_of.values()) <= sources.FRAMES_AT_ONCE
 
 
 async def test_cursor_of_another_task_or_of_a_list_does_as_well(hub: Hub, task: Task, other_task: Task):

@@ -10,6 +10,7 @@ from tests.e2e.support import ROOT
 
 SAID_BY_PIP = """\
 :env:.index-url='https://packages.example/simple'
+download.index-url='https://third.example/simple'
 global.index-url='https://other.example/simple'
 global.extra-index-url='https://more.example/simple'
 global.cert='/etc/ssl/ours.crt'

@@ -7,7 +7,7 @@ import pytest
 from tasks.hub import intake
 from tasks.hub.sequence import Tracks
 from tasks.hub.weight import weight_of_event
-from tests.unit.hub.events import event, facts
+from tests.unit.hub.events import event, facts, ids_alone
 from tests.unit.hub.intake_scene import LONG_AGO, NEVER, a_scene
 
 
@@ -66,3 +66,34 @@ def test_what_the_log_brought_before_its_turn_is_not_told_again():
     now.read()
 
     assert now.feed.versions(1) == [1, 2]
+
+
+def test_what_waits_is_dropped_with_what_passes_by_behind_it():
+    events = [event(number, 1, number) for number in range(1, 6)]
+    now = a_scene(events)
+    now.intake.expect(facts(UUID(int=1)))
+    now.intake.arrive(events[:3], LONG_AGO)
+
+    now.audience.leave_feed(None, now.feed)
+    now.intake.arrive(events[3:4], LONG_AGO)
+    assert (now.intake.is_behind, now.intake.ids.mark) == (False, 4)
+    now.audience.watch_feed(None, now.feed)
+    now.intake.arrive(events[4:])
+    now.read()
+
+    assert now.feed.versions(1) == [5]
+
+
+def test_big_event_waits_behind_those_of_its_task():
+    events = [event(number, 1, number) for number in range(1, 7)]
+    now = a_scene(events)
+    now.intake.expect(facts(UUID(int=1)))
+    now.intake.arrive([*events[:5], ids_alone(events[5])], LONG_AGO)
+
+    wanted = now.intake.wanted()
+    assert wanted is not None
+    now.intake.supply(wanted, now.log.find(wanted))
+
+    assert (wanted.versions, now.intake.wanted(), now.feed.told) == ([], None, [])
+    now.intake.take_turns(NEVER)
+    assert now.feed.versions(1) == [1, 2, 3, 4, 5, 6]

@@ -37,3 +37,15 @@ def test_what_was_put_weighs_until_it_is_taken():
     assert turns.weight == one
     turns.take()
     assert turns.weight == 0
+
+
+def test_a_task_s_events_are_dropped_together():
+    turns = Turns()
+    first, second, other = event(1, 1, 1), event(2, 1, 2), event(3, 2, 1)
+    for one in (first, second, other):
+        turns.put(one)
+
+    assert turns.drop(first.task_id) == [first, second]
+    assert turns.drop(first.task_id) == []
+    assert turns.take() is other
+    assert (bool(turns), turns.weight) == (False, 0)

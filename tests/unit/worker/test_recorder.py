@@ -99,24 +99,23 @@ def test_of_much_progress_the_newest_is_kept_and_the_last_always(scene: Scene):
     assert scene.log.entries[-1] == Progressed(1.0, "done")
 
 
-def test_a_flush_that_new_output_keeps_going_tells_progress_once():
+def test_a_flush_stores_what_had_gathered_and_leaves_what_comes_meanwhile_to_the_next():
     told: list[Sequence[Entry]] = []
 
     def record(_claim: Claim, entries: Sequence[Entry], _version: int | None) -> RecordAnswer:
         told.append(tuple(entries))
         if len(told) < 4:
             recorder.report(Progressed(len(told) / 4, None))
-            recorder.emit("more")
+            recorder.emit(str(len(told)))
         return RecordAnswer(held=True, cancel_requested=False)
 
     recorder = Recorder(a_claim(), Slots(1)[0], Flusher(), record)
     recorder.report(Progressed(0.0, None))
-    recorder.flush()
-    recorder.end()
-    recorder.flush()
+    recorder.emit("0")
+    for _ in range(4):
+        recorder.flush()
 
-    assert told[:4] == [(Progressed(0.0, None),), (Output("more"),), (Output("more"),), (Output("more"),)]
-    assert told[-1] == (Progressed(0.75, None),)
+    assert told == [(Progressed(number / 4, None), Output(str(number))) for number in range(4)]
 
 
 def test_adjacent_chunks_merge_and_keep_their_order_with_lines(scene: Scene):
