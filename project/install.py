@@ -80,7 +80,7 @@ def install(lock: Path) -> None:
 def with_uv(lock: Path) -> bool:
     """Install what the lock says. False where there is no uv for this machine, or it failed and has said why."""
     uv, settings = shutil.which("uv"), {}
-    if not uv:
+    if not uv or not succeeds(uv, "--version"):
         pip = make_venv_with_pip()
         if not (succeeds(UV, "--version") or fetch_uv(pip)):
             return False

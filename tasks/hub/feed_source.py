@@ -13,7 +13,7 @@ from tasks.models import Event
 from tasks.models.snapshots import TaskSnapshot
 
 MAX_BEHIND = 10_000
-"""A feed with more events ahead of it gets a gap instead."""
+"""A feed that has more events ahead of it than those who are told live gets a gap instead."""
 _MAX_REPEATED = 20_000
 
 
@@ -65,7 +65,8 @@ class FeedSource(EventSource):
     def on_quiet(self, position: Frame) -> None:
         """Tell a new position, if nothing else has told it."""
         if self._phase is Phase.LIVE and position.cursor_id > self._told_cursor:
-            self._position = self._told_cursor = position.cursor_id
+            self._position = max(self._position, position.cursor_id)
+            self._told_cursor = position.cursor_id
             self._put(position)
 
     def _attach(self) -> None:
@@ -141,9 +142,11 @@ class FeedSource(EventSource):
         """Tell a page of what the log has more than was told. True: there is more."""
         if self._is_present:
             return False
-        # Behind those who are told live: they may be waiting for their turn, too.
-        at_most = MAX_BEHIND if self._hub.mark - self._read_through > MAX_BEHIND else None
-        page = await self._read(lookups.feed_page, self._owners, self._read_through, at_most)
+        at_most = MAX_BEHIND + self._hub.waiting
+        may_be_too_far = self._hub.highest - self._read_through > at_most
+        page = await self._read(
+            lookups.feed_page, self._owners, self._read_through, at_most if may_be_too_far else None
+        )
         if page.is_too_far:
             await self._skip(GapReason.SLOW_SUBSCRIBER)
         elif self._read_through < page.pruned_through:

@@ -101,6 +101,11 @@ class Hub:
         return self._running().ids.settled
 
     @property
+    def waiting(self) -> int:
+        """How many events have come that nobody has been told of yet. Await `ready` first."""
+        return self._running().waiting
+
+    @property
     def highest(self) -> int:
         """The highest id seen. Await `ready` first."""
         return self._running().ids.highest

@@ -109,9 +109,9 @@ class Intake:
         return {event_id for event_id in self._told if event_id > mark}
 
     @property
-    def is_behind(self) -> bool:
-        """True while something waits for its turn."""
-        return bool(self._turns)
+    def waiting(self) -> int:
+        """How many events wait for their turn."""
+        return self._turns.count
 
     @property
     def is_wanting(self) -> bool:
@@ -142,9 +142,12 @@ class Intake:
             if self._big.pop(event_id, None) is not None:
                 self._waiting -= 1
         asked = set(wanted.tasks)
+        read_through = {task_id: last for task_id, _, last in wanted.versions}
         for task_id in wanted.tasks:
-            new = self._newcomers.pop(task_id, None)
-            if new is not None:
+            new = self._newcomers.get(task_id)
+            # Else it was passed by meanwhile, and another one has come, whose predecessors were not read.
+            if new is not None and new.below == read_through.get(task_id, 0) + 1:
+                del self._newcomers[task_id]
                 self._begin(task_id, new, found.tasks.get(task_id), found.events.get(task_id, {}))
         for task_id, first, _ in wanted.versions:
             track = None if task_id in asked else self._tracks.get(task_id)

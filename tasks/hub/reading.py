@@ -117,7 +117,7 @@ class LogReader:
         """Have read what the intake lacks."""
         if intake.is_wanting:
             self._wants_read.set()
-        if intake.is_behind:
+        if intake.waiting:
             self._wants_turns.set()
         if intake.ids.has_holes and self._soon is None:
             self._soon_through = intake.ids.highest

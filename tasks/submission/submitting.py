@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import time
 import weakref
 from collections import Counter
 from collections.abc import Iterator
@@ -86,16 +87,21 @@ async def _awaited(row: Task, wait_seconds: float, abandoned: asyncio.Event | No
 
 
 async def _awaited_other(answer: SubmitAnswer, wait_seconds: float, abandoned: asyncio.Event | None) -> SubmitAnswer:
-    """Wait for the task that was found by its key: attach first, then look whether it has ended already."""
+    """Wait for the task that was found by its key: attach first, then look whether it has ended already.
+
+    An end that a retry has undone since may be told late: then the wait goes on.
+    """
     assert answer.task is not None  # noqa: S101 - only called with one
     task_id = answer.task.id
-    async with current_hub().final_waiter(task_id) as final:
-        now = await _present(answer.task)
-        if not now.status.is_final:
-            then = await _final(now, final, wait_seconds, abandoned)
-            # An end that a retry has undone since may be told late.
-            now = then if then.version >= now.version else await _present(now)
-    return SubmitAnswer(now, deduplicated=True)
+    deadline = time.monotonic() + wait_seconds
+    while True:
+        async with current_hub().final_waiter(task_id) as final:
+            now = await _present(answer.task)
+            if now.status.is_final:
+                return SubmitAnswer(now, deduplicated=True)
+            then = await _final(now, final, max(0.0, deadline - time.monotonic()), abandoned)
+        if then.version >= now.version:
+            return SubmitAnswer(then, deduplicated=True)
 
 
 async def _final(

@@ -140,6 +140,26 @@ def test_events_of_a_task_that_is_gone_are_a_loss_that_is_told():
     assert (now.feed.told, now.feed.lost, now.intake.ids.mark) == ([], 1, 1)
 
 
+def test_read_for_those_who_have_left_is_not_taken_for_that_of_who_came_after():
+    events = [event(number, 7, number) for number in range(1, 9)]
+    now = a_scene(events[:5])
+    now.intake.arrive(events[3:5])
+    under_way = now.intake.wanted()
+    assert under_way is not None
+    read = now.log.find(under_way)
+    now.audience.leave_feed(None, now.feed)
+    now.intake.arrive(events[5:6])
+    now.audience.watch_feed(None, now.feed)
+    now.log.events = events
+    now.intake.arrive(events[7:8])
+
+    now.intake.supply(under_way, read)
+    now.read()
+
+    assert now.feed.versions(7) == [7, 8]
+    assert all(released.before is not None for released in now.feed.told)
+
+
 def test_one_who_fails_is_told_so_and_the_others_get_theirs():
     class Faulty(Recorder):
         faults: list[Exception]

@@ -23,10 +23,10 @@ def test_busy_task_does_not_delay_another_one():
     now.intake.take_turns(LONG_AGO)
 
     assert (now.feed.versions(1), now.feed.versions(2)) == ([1], [1])
-    assert (now.feed.told[-1].mark, now.intake.is_behind) == (1, True)
+    assert (now.feed.told[-1].mark, now.intake.waiting) == (1, 99)
     now.intake.take_turns(NEVER)
     assert now.feed.versions(1) == list(range(1, 101))
-    assert (now.feed.told[-1].mark, now.intake.is_behind) == (101, False)
+    assert (now.feed.told[-1].mark, now.intake.waiting) == (101, 0)
 
 
 def test_no_more_waits_for_its_turn_than_there_is_room_for(monkeypatch: pytest.MonkeyPatch):
@@ -76,7 +76,7 @@ def test_what_waits_is_dropped_with_what_passes_by_behind_it():
 
     now.audience.leave_feed(None, now.feed)
     now.intake.arrive(events[3:4], LONG_AGO)
-    assert (now.intake.is_behind, now.intake.ids.mark) == (False, 4)
+    assert (now.intake.waiting, now.intake.ids.mark) == (0, 4)
     now.audience.watch_feed(None, now.feed)
     now.intake.arrive(events[4:])
     now.read()

@@ -48,4 +48,4 @@ def test_a_task_s_events_are_dropped_together():
     assert turns.drop(first.task_id) == [first, second]
     assert turns.drop(first.task_id) == []
     assert turns.take() is other
-    assert (bool(turns), turns.weight) == (False, 0)
+    assert (bool(turns), turns.count, turns.weight) == (False, 0, 0)
