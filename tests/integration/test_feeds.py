@@ -6,8 +6,7 @@ from uuid import UUID, uuid4
 import pytest
 
 from tasks import database, lifecycle
-from tasks.hub import FeedSource, Hub, position, reading
-from tasks.hub.intake import Intake
+from tasks.hub import FeedSource, Hub, position
 from tasks.models import EventLog, Task, User
 from tasks.status import EventKind
 from tests.integration import hub_tools as tools
@@ -160,87 +159,6 @@ async def test_what_is_lost_while_a_feed_waits_for_room_is_a_gap(hub: Hub, owner
 
     await slow.until(lambda: "GAP" in [frame.kind for frame in slow.frames])
     assert slow.versions(task.id) == [1, 2, 3, 4, 5]
-
-
-class Turns:
-    """How many turns are still to be taken."""
-
-    allowed = 0
-
-
-def held_turns(monkeypatch: pytest.MonkeyPatch) -> Turns:
-    """Have all events wait for their turn, and that until it is allowed."""
-    turns, take = Turns(), Intake.take_turns
-
-    def take_if_allowed(intake: Intake, until: float) -> None:
-        if turns.allowed and intake.waiting:
-            turns.allowed -= 1
-            take(intake, until)
-
-    monkeypatch.setattr(reading, "AT_ONCE_SECONDS", 0.0)
-    monkeypatch.setattr(Intake, "take_turns", take_if_allowed)
-    return turns
-
-
-async def test_feed_that_pauses_while_others_wait_for_their_turn_is_told_nothing_again(
-    hub: Hub, owner: User, task: Task, other_task: Task, monkeypatch: pytest.MonkeyPatch
-):
-    turns = held_turns(monkeypatch)
-    live, slow = ListSink(), ListSink()
-    feed_of(hub, owner).listen(live)
-    await live.until(lambda: live.frames)
-    await do(tools.finished, task, 20)
-    *_, last = await do(ids_of, task)
-    await until(lambda: hub.highest == last)
-    resumed = feed_of(hub, owner, after=0)
-    resumed.listen(slow)
-    await slow.until(lambda: len(slow.versions(task.id)) == 23)
-    claim = await do(claimed, other_task)
-    await until(lambda: hub.waiting == 23)
-
-    turns.allowed = 2  # one of each task
-    await slow.until(lambda: slow.versions(other_task.id) == [1, 2])
-    turns.allowed = 1
-    await until(lambda: hub.waiting == 20)
-    hub.tell_positions()
-    slow.limit = 0
-    await do(tools.log_lines, claim, 1)
-    await until(lambda: hub.waiting == 21)
-    turns.allowed = 2
-    await slow.until(lambda: slow.versions(other_task.id) == [1, 2, 3])
-    slow.limit = 10**9
-    slow.take_all(resumed)
-    turns.allowed = 10**9
-    await until(lambda: hub.mark == hub.highest)
-    await do(tools.log_lines, claim, 1)
-    await slow.until(lambda: slow.versions(other_task.id)[-1] == 4)
-
-    assert slow.versions(task.id) == list(range(1, 24))
-    assert slow.versions(other_task.id) == [1, 2, 3, 4]
-
-
-async def test_feed_that_joins_while_others_wait_for_their_turn_is_told_each_event_once(
-    hub: Hub, owner: User, task: Task, monkeypatch: pytest.MonkeyPatch
-):
-    turns = held_turns(monkeypatch)
-    live, resumed = ListSink(), ListSink()
-    feed_of(hub, owner).listen(live)
-    await live.until(lambda: live.frames)
-    await do(tools.finished, task, 20)
-    *_, last = await do(ids_of, task)
-    await until(lambda: hub.highest == last)
-    assert hub.mark < hub.settled == last
-
-    feed_of(hub, owner, after=0).listen(resumed)
-    await resumed.until(lambda: len(resumed.versions(task.id)) == 23)
-    told_from_the_log = [*resumed.frames]
-    turns.allowed = 10**9
-    await live.until(lambda: len(live.versions()) == 22)
-    await until(lambda: hub.mark == last)
-
-    assert told_from_the_log[-1].cursor_id == last
-    assert resumed.frames == told_from_the_log
-    assert live.versions() == resumed.versions(task.id)[1:] == list(range(2, 24))
 
 
 @on_postgresql
