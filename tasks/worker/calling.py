@@ -95,6 +95,7 @@ async def _supervised(
     loop = asyncio.get_running_loop()
     ends_at = loop.time() + seconds
     handler = loop.create_task(start())
+    handler.add_done_callback(_look_at)
     try:
         while not handler.done():
             remaining = ends_at - loop.time()
@@ -109,6 +110,12 @@ async def _supervised(
         return handler.result()
     finally:
         await _sweep(asyncio.all_tasks() - {asyncio.current_task()})
+
+
+def _look_at(handler: "asyncio.Task[Any]") -> None:
+    """A SystemExit ends the loop before anybody asks for it; asyncio would say later that nobody did."""
+    if not handler.cancelled():
+        handler.exception()
 
 
 async def _unwind(handler: "asyncio.Task[Any]") -> None:

@@ -1,6 +1,7 @@
 """Time-outs and cancels of handlers, in the main thread as in a pool child."""
 
 import asyncio
+import gc
 import re
 import signal
 import sys
@@ -154,7 +155,7 @@ def test_its_own_timeout_error_is_no_time_out(caller: HandlerCaller):
 
 @pytest.mark.parametrize("exception", [SystemExit, KeyboardInterrupt, ValueError, TaskCancelled])
 def test_whatever_an_async_handler_raises_comes_out_and_the_next_one_runs(
-    caller: HandlerCaller, exception: type[BaseException]
+    caller: HandlerCaller, exception: type[BaseException], caplog: pytest.LogCaptureFixture
 ):
     async def handler() -> NoReturn:
         await asyncio.sleep(0)
@@ -162,7 +163,9 @@ def test_whatever_an_async_handler_raises_comes_out_and_the_next_one_runs(
 
     with pytest.raises(exception):
         caller.run(handler, LONG, never)
+    gc.collect()
 
+    assert caplog.text == ""
     assert caller.run(_fine, LONG, never) == "fine"
 
 
